@@ -1,0 +1,1 @@
+"""The commands of the `i2i` program, one file each."""

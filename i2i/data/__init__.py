@@ -1,0 +1,1 @@
+"""Data sets of (photo, labels, instances), their preparation and their check."""

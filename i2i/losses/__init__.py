@@ -1,0 +1,1 @@
+"""Losses. Each returns an unweighted scalar; only the objective weighs them."""

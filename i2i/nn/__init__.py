@@ -1,0 +1,1 @@
+"""The networks: generators, discriminators, encoders, and the layers they are made of."""

@@ -1,0 +1,167 @@
+"""The condition that flows through every network: an integer class map, optionally with instance edges.
+
+Integers travel; the one-hot tensor is made where a convolution needs it and kept for the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from i2i.errors import InputError
+from i2i.recipe import recorded
+
+
+class SemanticMap:
+    """A batch of class maps and, where the model wants them, the edges between instances.
+
+    Args:
+        labels: (N, H, W) integers in [0, num_classes).
+        num_classes: number of classes, an "unknown" class included.
+        edges: (N, H, W) bool, true where an instance ends; None for a model without instance edges.
+    """
+
+    def __init__(self, labels: Tensor, num_classes: int, edges: Tensor | None = None) -> None:
+        self.labels = labels
+        self.num_classes = num_classes
+        self.edges = edges
+        self._resized: dict[tuple[int, int], SemanticMap] = {}
+        self._one_hot: dict[torch.dtype, Tensor] = {}
+
+    @classmethod
+    def from_labels(cls, labels: Tensor, num_classes: int, instances: Tensor | None = None) -> SemanticMap:
+        """Check a class map and derive the instance edges.
+
+        Args:
+            labels: (N, H, W) or (N, 1, H, W), any integer type.
+            num_classes: values must lie in [0, num_classes).
+            instances: instance ids of the same shape; an edge is a pixel whose id differs from that of one of its
+                4 neighbours (Wang et al. 2018, section 3.3).
+
+        Raises:
+            InputError: another shape or type, or a value out of range (named with its position).
+        """
+        labels = _as_maps(labels, "labels")
+        low, high = (int(x) for x in torch.aminmax(labels))
+        if low < 0 or high >= num_classes:
+            value = low if low < 0 else high
+            n, y, x = (int(i) for i in (labels == value).nonzero()[0])
+            raise InputError(
+                f"label {value} at image {n}, row {y}, column {x} is out of range; allowed are 0 to {num_classes - 1}"
+            )
+        if instances is None:
+            return cls(labels, num_classes)
+        instances = _as_maps(instances, "instances")
+        if instances.shape != labels.shape:
+            raise InputError(f"instances have shape {tuple(instances.shape)}, the labels {tuple(labels.shape)}")
+        return cls(labels, num_classes, instance_edges(instances))
+
+    @property
+    def channels(self) -> int:
+        """Channels of the one-hot tensor: the classes, plus one for the edges where there are any."""
+        return self.num_classes + (self.edges is not None)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.labels.shape[-2], self.labels.shape[-1]
+
+    @property
+    def batch(self) -> int:
+        """N, the number of maps."""
+        return self.labels.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the maps lie, and everything made from them."""
+        return self.labels.device
+
+    def to(self, device: torch.device | str) -> SemanticMap:
+        """The same maps on another device."""
+        edges = None if self.edges is None else self.edges.to(device)
+        return SemanticMap(self.labels.to(device), self.num_classes, edges)
+
+    def resized(self, height: int, width: int) -> SemanticMap:
+        """Nearest-neighbour copy of another size, by PyTorch's ``mode="nearest"`` rule; made once per size."""
+        if (height, width) == self.size:
+            return self
+        if (height, width) not in self._resized:
+            rows = _nearest_indices(self.size[0], height, self.device)[:, None]
+            columns = _nearest_indices(self.size[1], width, self.device)[None, :]
+            edges = None if self.edges is None else self.edges[:, rows, columns]
+            self._resized[height, width] = SemanticMap(self.labels[:, rows, columns], self.num_classes, edges)
+        return self._resized[height, width]
+
+    def repeated(self, times: int) -> SemanticMap:
+        """The batch ``times`` over, as the discriminator wants it for fake and real together."""
+        edges = None if self.edges is None else self.edges.repeat(times, 1, 1)
+        return SemanticMap(self.labels.repeat(times, 1, 1), self.num_classes, edges)
+
+    def one_hot(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(N, channels, H, W) of zeros and ones: the classes first, the edge channel last. Made once per type."""
+        if dtype not in self._one_hot:
+            n, h, w = self.labels.shape
+            dense = torch.zeros(n, self.channels, h, w, dtype=dtype, device=self.device)
+            dense.scatter_(1, self.labels[:, None].long(), 1)
+            if self.edges is not None:
+                dense[:, -1] = self.edges
+            self._one_hot[dtype] = dense
+        return self._one_hot[dtype]
+
+
+@recorded
+class LabelSemantics:
+    """How a model reads its condition: turns a batch of labels (and instances) into a :class:`SemanticMap`.
+
+    Args:
+        num_classes: number of classes, an "unknown" class included.
+        edges: whether the networks take the instance-edge channel.
+    """
+
+    def __init__(self, num_classes: int, edges: bool = False) -> None:
+        self.num_classes = num_classes
+        self.edges = edges
+
+    @property
+    def channels(self) -> int:
+        """What the networks take as ``label_channels``."""
+        return self.num_classes + self.edges
+
+    def __call__(self, labels: Tensor, instances: Tensor | None = None) -> SemanticMap:
+        """(N, H, W) or (N, 1, H, W) integers to a checked map.
+
+        Where the model wants edges and no instances are given, the borders between classes serve: labels alone are
+        enough. Where it wants none, instances are ignored.
+        """
+        if not self.edges:
+            return SemanticMap.from_labels(labels, self.num_classes)
+        return SemanticMap.from_labels(labels, self.num_classes, labels if instances is None else instances)
+
+
+def instance_edges(instances: Tensor) -> Tensor:
+    """(N, H, W) ids -> (N, H, W) bool, true where one of the 4 neighbours has another id."""
+    edges = torch.zeros_like(instances, dtype=torch.bool)
+    across = instances[:, :, 1:] != instances[:, :, :-1]
+    edges[:, :, 1:] |= across
+    edges[:, :, :-1] |= across
+    down = instances[:, 1:] != instances[:, :-1]
+    edges[:, 1:] |= down
+    edges[:, :-1] |= down
+    return edges
+
+
+def _as_maps(maps: Tensor, name: str) -> Tensor:
+    if maps.dim() == 4 and maps.shape[1] == 1:
+        maps = maps[:, 0]
+    if maps.dim() != 3 or 0 in maps.shape:
+        raise InputError(f"{name} have shape {tuple(maps.shape)}; expected (N, H, W) or (N, 1, H, W), none of them 0")
+    if maps.is_floating_point() or maps.is_complex() or maps.dtype == torch.bool:
+        raise InputError(f"{name} are {maps.dtype}; a map of ids has an integer type")
+    return maps
+
+
+def _nearest_indices(source: int, target: int, device: torch.device) -> Tensor:
+    """The source index of each target pixel, taken from ``interpolate`` itself so that the two rules cannot differ."""
+    positions = torch.arange(source, dtype=torch.float32, device=device)[None, None]
+    return F.interpolate(positions, size=target, mode="nearest")[0, 0].long()
