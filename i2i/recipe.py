@@ -74,6 +74,22 @@ def build(recipe: Mapping[str, Any]) -> Any:
     return cls(**arguments)
 
 
+def difference(own: Any, found: Any, path: str) -> str | None:
+    """The first place where the recipe ``found`` in a file differs from our ``own``, in words; None where they agree.
+
+    Args:
+        own, found: recipes, or parts of them.
+        path: what they are called in the message.
+    """
+    if isinstance(own, Mapping) and isinstance(found, Mapping):
+        for key in [*own, *(k for k in found if k not in own)]:
+            deeper = difference(own.get(key), found.get(key), path if key == "arguments" else f"{path}.{key}")
+            if deeper:
+                return deeper
+        return None
+    return None if own == found else f"{path} is {found!r} in the file and {own!r} here"
+
+
 def _find_class(path: str) -> type:
     module_name, _, class_name = path.rpartition(".")
     if module_name != "i2i" and not module_name.startswith("i2i."):

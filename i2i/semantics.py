@@ -5,12 +5,17 @@ Integers travel; the one-hot tensor is made where a convolution needs it and kep
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.errors import InputError
 from i2i.recipe import recorded
+
+Maps = Tensor | NDArray[Any]
 
 
 class SemanticMap:
@@ -30,11 +35,11 @@ class SemanticMap:
         self._one_hot: dict[torch.dtype, Tensor] = {}
 
     @classmethod
-    def from_labels(cls, labels: Tensor, num_classes: int, instances: Tensor | None = None) -> SemanticMap:
+    def from_labels(cls, labels: Maps, num_classes: int, instances: Maps | None = None) -> SemanticMap:
         """Check a class map and derive the instance edges.
 
         Args:
-            labels: (N, H, W) or (N, 1, H, W), any integer type.
+            labels: (N, H, W) or (N, 1, H, W), any integer type, a tensor or an array.
             num_classes: values must lie in [0, num_classes).
             instances: instance ids of the same shape; an edge is a pixel whose id differs from that of one of its
                 4 neighbours (Wang et al. 2018, section 3.3).
@@ -128,7 +133,7 @@ class LabelSemantics:
         """What the networks take as ``label_channels``."""
         return self.num_classes + self.edges
 
-    def __call__(self, labels: Tensor, instances: Tensor | None = None) -> SemanticMap:
+    def __call__(self, labels: Maps, instances: Maps | None = None) -> SemanticMap:
         """(N, H, W) or (N, 1, H, W) integers to a checked map.
 
         Where the model wants edges and no instances are given, the borders between classes serve: labels alone are
@@ -151,7 +156,10 @@ def instance_edges(instances: Tensor) -> Tensor:
     return edges
 
 
-def _as_maps(maps: Tensor, name: str) -> Tensor:
+def _as_maps(maps: Maps, name: str) -> Tensor:
+    maps = torch.as_tensor(maps)
+    if maps.dtype == torch.uint16:  # PyTorch has the type, but hardly any operation on it
+        maps = maps.int()
     if maps.dim() == 4 and maps.shape[1] == 1:
         maps = maps[:, 0]
     if maps.dim() != 3 or 0 in maps.shape:

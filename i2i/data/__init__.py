@@ -1,1 +1,85 @@
-"""Data sets of (photo, labels, instances), their preparation and their check."""
+"""Data sets of (photo, labels, instances), their preparation and their check.
+
+Names are imported when they are first used: inference reads files with ``i2i.data.files`` and needs neither
+pytorch-lightning nor albumentations.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from i2i.data.ade20k import ADE20K
+    from i2i.data.camvid import CamVid
+    from i2i.data.cityscapes import Cityscapes
+    from i2i.data.coco_stuff import COCOStuff
+    from i2i.data.datamodule import DataModule
+    from i2i.data.facades import Facades
+    from i2i.data.folder import Folder
+    from i2i.data.paired import FileSplit, Pair, Sample, Source, Split
+    from i2i.data.scenes import Scenes
+    from i2i.data.transforms import (
+        Fixed,
+        NoResize,
+        Preparation,
+        Resize,
+        ResizeAndCrop,
+        ScaleShortSideAndCrop,
+        ScaleWidthAndCrop,
+    )
+
+_MODULES = {
+    "ade20k": ("ADE20K",),
+    "camvid": ("CamVid",),
+    "cityscapes": ("Cityscapes",),
+    "coco_stuff": ("COCOStuff",),
+    "datamodule": ("DataModule",),
+    "facades": ("Facades",),
+    "folder": ("Folder",),
+    "paired": ("FileSplit", "Pair", "Sample", "Source", "Split"),
+    "scenes": ("Scenes",),
+    "transforms": (
+        "Fixed",
+        "NoResize",
+        "Preparation",
+        "Resize",
+        "ResizeAndCrop",
+        "ScaleShortSideAndCrop",
+        "ScaleWidthAndCrop",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "ADE20K",
+    "COCOStuff",
+    "CamVid",
+    "Cityscapes",
+    "DataModule",
+    "Facades",
+    "FileSplit",
+    "Fixed",
+    "Folder",
+    "NoResize",
+    "Pair",
+    "Preparation",
+    "Resize",
+    "ResizeAndCrop",
+    "Sample",
+    "ScaleShortSideAndCrop",
+    "ScaleWidthAndCrop",
+    "Scenes",
+    "Source",
+    "Split",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,61 @@
+"""The program `i2i`: finds the command, runs it, and says in one line what the user has to mend."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from jsonargparse import ArgumentError
+
+from i2i import __version__
+from i2i.errors import InputError
+
+# Command -> the module of i2i.commands that runs it, and what it does. Modules are imported when they are called, so
+# that `i2i --help` does not wait for torch.
+COMMANDS = {
+    "fit": ("training", "train a model: i2i fit -c configs/camvid/spade.yaml"),
+    "validate": ("training", "measure a checkpoint on the validation split"),
+    "test": ("training", "measure a checkpoint on the test split"),
+    "synthesize": ("synthesize", "label maps to photographs: i2i synthesize MODEL LABELS OUT"),
+    "convert": ("convert", "checkpoints of the original SPADE code to a model of i2i: i2i convert FOLDER OUT"),
+    "data": ("data", "check a data set, or write the procedural one: i2i data check -c CONFIG"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, 1 for something the user has to mend, 2 for wrong usage."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"i2i {__version__}")
+        return 0
+    if arguments[0] not in COMMANDS:
+        return _fail(f"unknown command {arguments[0]!r}; there are {', '.join(COMMANDS)}", 2)
+    module = importlib.import_module(f"i2i.commands.{COMMANDS[arguments[0]][0]}")
+    try:
+        return int(module.run(arguments))
+    except InputError as error:
+        return _fail(str(error), 1)
+    except ArgumentError as error:
+        return _fail(str(error), 2)
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"i2i: error: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    intro = ["usage: i2i COMMAND …", "", "Semantic image synthesis: from a label map to a photograph.", ""]
+    return "\n".join([*intro, *lines, "", "i2i COMMAND --help tells what a command takes."])

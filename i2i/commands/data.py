@@ -1,0 +1,61 @@
+"""`i2i data check|write-scenes`: look at a data set before training, or write the procedural one as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from i2i.commands.arguments import Parser
+from i2i.data.check import check_all
+from i2i.data.datamodule import DataModule
+from i2i.data.scenes import write_scenes
+from i2i.errors import InputError
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one of the sub-commands; `check` ends with status 1 if training would fail."""
+    parser = Parser("i2i data", description="Data sets: check one, or write the procedural one.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="walk the set of a configuration and report what is wrong with it")
+    check.add_argument("-c", "--config", action="append", required=True, help="a configuration of i2i fit")
+    write = commands.add_parser("write-scenes", help="write the procedural landscapes as photos, labels, instances")
+    write.add_argument("out", type=Path, help="folder to write to")
+    write.add_argument("--train", type=int, default=2000, help="training scenes (default 2000)")
+    write.add_argument("--val", type=int, default=100, help="validation scenes (default 100)")
+    write.add_argument("--size", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
+    write.add_argument("--seed", type=int, default=0)
+    options, overrides = parser.parse_known_args(arguments[1:])
+    if options.command == "write-scenes":
+        if overrides:
+            parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+        write_scenes(options.out, train=options.train, val=options.val, size=tuple(options.size), seed=options.seed)
+        print(f"wrote {options.train + options.val} scenes to {options.out}")
+        return 0
+    return _check(options.config, overrides)
+
+
+def _check(configs: Sequence[str], overrides: Sequence[str]) -> int:
+    report = check_all(_read_data(configs, overrides))
+    print(report)
+    return 0 if report.ok else 1
+
+
+def _read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
+    """The data set of configurations of `i2i fit`; later ones and ``--data.…`` flags override."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(DataModule, "data", sub_configs=True)
+    sections = []
+    for config in configs:
+        try:
+            content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f"cannot read the configuration {config}: {error}") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{config}: not a configuration of i2i fit")
+        sections += ["--data", json.dumps(content.get("data", {}))]
+    return cast(DataModule, parser.instantiate(parser.parse_args([*sections, *overrides])).data)

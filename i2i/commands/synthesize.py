@@ -1,0 +1,91 @@
+"""`i2i synthesize MODEL LABELS OUT`: a folder of label maps, or one, to photographs."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import track
+
+from i2i.commands.arguments import Parser
+from i2i.data.files import list_images
+from i2i.errors import InputError
+from i2i.pictures import write_png
+from i2i.synthesizer import Synthesizer
+
+_LABEL_IDS, _INSTANCE_IDS = "_gtFine_labelIds", "_gtFine_instanceIds"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Synthesise every map and write ``OUT/<name of the map>.png``; with --count, ``<name>_0.png`` and so on."""
+    options = _parser().parse_args(arguments[1:])
+    if options.count < 1:
+        raise InputError(f"--count is {options.count}; it is a number of pictures a map, at least 1")
+    maps = _maps(options.labels)
+    synthesizer = Synthesizer.load(options.model, device=options.device, ema=not options.raw)
+    out = Path(options.out)
+    instances = _instances(maps, options.instances)
+    for path in track(maps, description=f"Synthesising into {out}"):
+        of_map = instances.get(_name(path))
+        labels, ids = synthesizer.read(path, of_map)
+        photos = synthesizer(labels, ids, style=options.style, seed=options.seed, count=options.count)
+        for number, photo in enumerate(photos):
+            write_png(out / (f"{_name(path)}.png" if options.count == 1 else f"{_name(path)}_{number}.png"), photo)
+    print(f"{len(maps) * options.count} pictures in {out}")
+    return 0
+
+
+def _maps(given: Path) -> list[Path]:
+    """The label maps of a file or folder, in sub-folders too; of Cityscapes' files only those of labels."""
+    if not given.exists():
+        raise InputError(f"{given}: no such file or folder")
+    if not given.is_dir():
+        return [given]
+    found: list[Path] = list_images(given, deep=True)
+    found = [path for path in found if path.stem.endswith(_LABEL_IDS)] or found
+    names = Counter(_name(path) for path in found)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"{given}: two label maps are called {twice!r}; their pictures would have one name")
+    if not found:
+        raise InputError(f"{given}: no label maps (PNG, BMP, TIFF, …) in this folder")
+    return found
+
+
+def _instances(maps: Sequence[Path], given: Path | None) -> dict[str, Path]:
+    """The instance map of each label map by name; Cityscapes' lie beside the labels."""
+    if given is None:
+        beside = {_name(path): path.with_name(path.name.replace(_LABEL_IDS, _INSTANCE_IDS)) for path in maps}
+        return {name: path for name, path in beside.items() if path.stem.endswith(_INSTANCE_IDS) and path.exists()}
+    if not given.exists():
+        raise InputError(f"{given}: no such file or folder")
+    if not given.is_dir():
+        if len(maps) > 1:
+            raise InputError(f"{given} is one instance map, but there are {len(maps)} label maps; name a folder")
+        return {_name(maps[0]): given}
+    found = {_name(path): path for path in list_images(given, deep=True) if not path.stem.endswith(_LABEL_IDS)}
+    missing = next((path for path in maps if _name(path) not in found), None)
+    if missing is not None:
+        raise InputError(f"{missing}: no instance map of this name in {given}")
+    return found
+
+
+def _name(path: Path) -> str:
+    """What label map, instance map and picture have in common."""
+    return path.stem.removesuffix(_LABEL_IDS).removesuffix(_INSTANCE_IDS)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser("i2i synthesize", description="Label maps to photographs. The model needs no other flag or file.")
+    parser.add_argument("model", type=Path, help="a checkpoint of a training run, or a converted model")
+    parser.add_argument("labels", type=Path, help="a label map or a folder of them, encoded as in training")
+    parser.add_argument("out", type=Path, help="folder for the pictures")
+    parser.add_argument("--instances", type=Path, help="instance map(s) of the same names; else class borders serve")
+    parser.add_argument("--style", type=Path, help="photo whose style the pictures take (models with a style encoder)")
+    parser.add_argument("--seed", type=int, default=0, help="of the styles that are drawn (default 0)")
+    parser.add_argument("--count", type=int, default=1, help="pictures a map, each in its own style (default 1)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps, or auto (default)")
+    parser.add_argument("--raw", action="store_true", help="the trained weights instead of their moving average")
+    return parser

@@ -1,0 +1,187 @@
+"""`i2i fit|validate|test -c CONFIG`: LightningCLI over one Translator and one DataModule."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from i2i.callbacks.checkpoints import LAST, checkpoints
+from i2i.callbacks.preview import Preview
+from i2i.checkpoint import load_file
+from i2i.data.check import check_cheap
+from i2i.data.datamodule import DataModule
+from i2i.errors import InputError
+from i2i.translator import Translator
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one of the three commands on the given arguments, the command itself first."""
+    if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
+        raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
+    # What Lightning says of itself hides what the user has to read.
+    for package in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(f"{package}.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
+    strict = {"exit_on_error": False}
+    TrainingCLI(
+        Translator,
+        DataModule,
+        save_config_callback=SaveConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        trainer_defaults={
+            "use_distributed_sampler": False,  # the loader's own sampler knows the processes
+            "num_sanity_val_steps": 0,
+            "log_every_n_steps": 10,
+            "enable_model_summary": False,
+        },
+        parser_kwargs=dict.fromkeys(TrainingCLI.subcommands(), strict) | strict,
+        args=list(arguments),
+    )
+    return 0
+
+
+class SaveConfig(SaveConfigCallback):
+    """Keeps the whole configuration, flags included, as ``config.yaml`` in the run's folder."""
+
+    def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Called on the first process when training starts."""
+        if stage == "fit":
+            folder = Path(trainer.default_root_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.parser.save(self.config, folder / "config.yaml", skip_none=False, overwrite=True, multifile=False)
+
+
+class TrainingCLI(LightningCLI):
+    """The commands that take a configuration. What the data set knows (classes, channels) is never repeated there."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The commands, and the arguments of the Trainer's methods that are not options."""
+        loop = {"model", "dataloaders", "datamodule", "ckpt_path", "weights_only", "verbose"}
+        fit = {"model", "train_dataloaders", "val_dataloaders", "datamodule", "ckpt_path", "weights_only"}
+        return {"fit": fit, "validate": loop, "test": loop}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The run's folder and checkpoints, and what flows from the data to the model."""
+        parser.add_argument("--run", type=str, default="runs/unnamed", help="folder of this run: all that it writes")
+        parser.add_argument("--checkpoint_every", type=int | None, default=None, help="epochs between kept checkpoints")
+        parser.add_argument("--previews", type=int, default=6, help="validation maps in each epoch's picture; 0: none")
+        parser.link_arguments("data.semantics", "model.semantics", apply_on="instantiate")
+        parser.link_arguments("data.encoding", "model.encoding", apply_on="instantiate")
+        parser.link_arguments("data.resize", "model.resize")
+        for network in ("generator", "discriminator"):
+            target = f"model.{network}.init_args.label_channels"
+            parser.link_arguments("data.label_channels", target, apply_on="instantiate")
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "fit":
+            text = "continue from this checkpoint; auto: the newest of the run"
+            parser.add_argument("--resume", type=str | None, default=None, help=text)
+        else:
+            text = "the checkpoint to measure; auto: the best of the run, or the newest"
+            parser.add_argument("--checkpoint", type=str, default="auto", help=text)
+        return parser
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(self._get(self.config_init, "run"))
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse to write over another run before anything is loaded."""
+        if self.subcommand != "fit":
+            return
+        last = Path(self._get(self.config, "run")) / "checkpoints" / LAST
+        if self._get(self.config, "resume") is None and last.exists():
+            raise InputError(
+                f"{last} exists; continue that run with --resume auto, or name another folder with --run FOLDER"
+            )
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """The trainer of the configuration, with the run's folder, logs, checkpoints and previews."""
+        settings = self._get(self.config_init, "trainer")
+        settings["default_root_dir"] = str(self.folder)
+        callbacks: list[pl.Callback] = [RichProgressBar()] if settings["enable_progress_bar"] is not False else []
+        if self.subcommand == "fit":
+            check_cheap(self.datamodule.source)
+            if settings["logger"] is None:
+                settings["logger"] = [
+                    CSVLogger(self.folder, name="logs"),
+                    TensorBoardLogger(self.folder, name="tensorboard", version=""),
+                ]
+            if settings["enable_checkpointing"] is not False:
+                monitor = "validation/l1" if self._validates_on_photos() else None
+                every = self._get(self.config_init, "checkpoint_every")
+                callbacks += checkpoints(self.folder / "checkpoints", monitor, every)
+            previews = self._get(self.config_init, "previews")
+            if previews:
+                callbacks.append(Preview(str(self.folder / "previews"), previews))
+            batches = len(self.datamodule.dataset("train")) // self.datamodule.batch_size
+            settings["log_every_n_steps"] = max(1, min(settings["log_every_n_steps"] or 50, batches))
+            print(f"{self._sizes()}. Writing to {self.folder}: checkpoints, previews, logs, tensorboard, config.yaml")
+        elif settings["logger"] is None:
+            settings["logger"] = False
+        settings["callbacks"] = [*(settings["callbacks"] or []), *callbacks]
+        return super().instantiate_trainer(**kwargs)
+
+    def fit(self, model: Translator, datamodule: DataModule) -> None:
+        """Train, from the start or from where a run was left."""
+        path = self._resume_from()
+        self.trainer.fit(model, datamodule=datamodule, ckpt_path=path, weights_only=True)
+        last = self.folder / "checkpoints" / LAST
+        if self.trainer.is_global_zero and last.exists():
+            print(f"Trained {self.trainer.current_epoch} epochs. Next: i2i synthesize {last} LABELS OUT")
+
+    def validate(self, model: Translator, datamodule: DataModule) -> None:
+        """Measure on the validation split."""
+        self.trainer.validate(model, datamodule=datamodule, ckpt_path=self._measured(), weights_only=True)
+
+    def test(self, model: Translator, datamodule: DataModule) -> None:
+        """Measure on the test split."""
+        self.trainer.test(model, datamodule=datamodule, ckpt_path=self._measured(), weights_only=True)
+
+    def _resume_from(self) -> str | None:
+        given = self._get(self.config_init, "resume")
+        if given is None:
+            return None
+        path = self.folder / "checkpoints" / LAST if given == "auto" else Path(given)
+        if given == "auto" and not path.exists():
+            return None
+        return self._checked(path)
+
+    def _measured(self) -> str:
+        given = self._get(self.config_init, "checkpoint")
+        folder = self.folder / "checkpoints"
+        candidates = [folder / "best.ckpt", folder / LAST] if given == "auto" else [Path(given)]
+        path = next((path for path in candidates if path.exists()), candidates[-1])
+        return self._checked(path)
+
+    def _checked(self, path: Path) -> str:
+        """Refuse a damaged or foreign file in one line, before Lightning opens it."""
+        content = load_file(path)
+        if "pytorch-lightning_version" not in content:
+            raise InputError(f"{path} is a model, not a checkpoint of a training run; it cannot be continued")
+        return str(path)
+
+    def _sizes(self) -> str:
+        networks = {name: getattr(self.model, name) for name in ("generator", "discriminator", "encoder")}
+        counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items() if net is not None}
+        return "Parameters: " + ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in counts.items())
+
+    def _validates_on_photos(self) -> bool:
+        split = self.datamodule.source.split("val")
+        return len(split) > 0 and split.read(0).photo is not None

@@ -1,0 +1,67 @@
+"""The random part of the preparation, with albumentations: photo, labels and instances go through one composition."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import asks the network for a newer version
+
+import albumentations as A
+import numpy as np
+from numpy.typing import NDArray
+
+from i2i.data.transforms import Resize, stretch_map, stretch_photo
+
+Array = NDArray[Any]
+
+
+class Augmentation:
+    """Stretch, crop at random, mirror, change colours. A pure function of its arguments; no global random state.
+
+    Args:
+        resize: gives the size to stretch to and the size of the crop.
+        flip: probability of mirroring left to right.
+        colour_jitter: strength of the colour changes, 0 to 1; see :class:`i2i.data.transforms.Preparation`.
+    """
+
+    def __init__(self, resize: Resize, flip: float, colour_jitter: float) -> None:
+        steps: list[A.BasicTransform] = [_Stretch(resize)]
+        if resize.size is not None:
+            steps.append(A.RandomCrop(*resize.size))
+        if flip:
+            steps.append(A.HorizontalFlip(p=flip))
+        if colour_jitter:
+            around_one = (1 - colour_jitter, 1 + colour_jitter)
+            hue = (-colour_jitter / 10, colour_jitter / 10)
+            steps.append(A.ColorJitter(around_one, around_one, around_one, hue, p=1.0))
+        self.steps = steps
+        self.compose = A.Compose(steps, additional_targets={"instances": "mask"})
+
+    def __call__(
+        self, photo: NDArray[np.uint8], labels: Array, instances: Array | None, seed: int
+    ) -> tuple[NDArray[np.uint8], Array, Array | None]:
+        """(H, W, 3), (H, W), (H, W) or None -> the same of the size that ``resize`` gives, aligned as before."""
+        # one seed per step: with the composition's own seeding all steps would draw the same numbers, and the
+        # brightness would follow the place of the crop
+        for step, own in zip(self.steps, np.random.SeedSequence(seed).generate_state(len(self.steps)), strict=True):
+            step.set_random_seed(int(own))
+        maps = {"mask": labels} if instances is None else {"mask": labels, "instances": instances}
+        done = self.compose(image=photo, **maps)
+        return done["image"], done["mask"], done.get("instances")
+
+
+class _Stretch(A.DualTransform):  # type: ignore[misc]
+    """Stretch each target to the size that a ``Resize`` asks of a sample in training."""
+
+    def __init__(self, resize: Resize) -> None:
+        super().__init__(p=1.0)
+        self.resize = resize
+
+    def apply(self, img: NDArray[np.uint8], **params: Any) -> NDArray[np.uint8]:
+        """Photos: by averaging or cubic interpolation."""
+        return stretch_photo(img, self.resize.stretched(img.shape[0], img.shape[1], training=True))
+
+    def apply_to_mask(self, mask: Array, **params: Any) -> Array:
+        """Labels and instances: by the nearest pixel."""
+        return stretch_map(mask, self.resize.stretched(mask.shape[0], mask.shape[1], training=True))

@@ -1,0 +1,202 @@
+"""The loaders: a source, its preparation and the order of samples, for pytorch-lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from i2i.classes import LabelEncoding
+from i2i.data.paired import FirstOf, Source, Split
+from i2i.data.sampler import EpochSampler
+from i2i.data.transforms import Preparation, Resize
+from i2i.errors import InputError
+from i2i.semantics import LabelSemantics
+
+Item = dict[str, Any]
+Key = int | tuple[int, int]
+
+
+class DataModule(LightningDataModule):
+    """Batches of a source: ``photo`` (N, 3, H, W) float32 in [-1, 1], ``labels`` (N, H, W), ``instances``, ``name``.
+
+    ``instances`` (N, H, W) int32 are there where the source has them, ``photo`` where the split has photos; ``name`` is
+    a list of strings. Batches are a function of the arguments and the epoch: neither workers nor processes matter.
+
+    Args:
+        source: the data set.
+        resize: how samples come to the size that the networks see.
+        flip: probability of mirroring in training.
+        colour_jitter: strength of random colour changes in training, 0 to 1.
+        batch_size: training samples per batch and process.
+        val_batch_size: the same for everything else; ``batch_size`` by default.
+        workers: processes that read and prepare samples; 0 does it in the main process.
+        seed: of the order and of the augmentation.
+        limit_train: use only the first training pairs.
+        limit_val: use only the first validation pairs.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        resize: Resize,
+        flip: float = 0.5,
+        colour_jitter: float = 0.0,
+        batch_size: int = 1,
+        val_batch_size: int | None = None,
+        workers: int = 4,
+        seed: int = 0,
+        limit_train: int | None = None,
+        limit_val: int | None = None,
+    ) -> None:
+        super().__init__()
+        least = {"batch_size": 1, "val_batch_size": 1, "workers": 0, "seed": 0, "limit_train": 1, "limit_val": 1}
+        given = (batch_size, val_batch_size, workers, seed, limit_train, limit_val)
+        for (name, low), value in zip(least.items(), given, strict=True):
+            if value is not None and value < low:
+                raise InputError(f"{name} is {value}; allowed are {low} and more")
+        self.source = source
+        self.resize = resize
+        self.preparation = Preparation(resize, flip, colour_jitter)
+        self.batch_size = batch_size
+        self.val_batch_size = batch_size if val_batch_size is None else val_batch_size
+        self.workers = workers
+        self.seed = seed
+        self.limits = {"train": limit_train, "val": limit_val, "test": None}
+
+    @property
+    def encoding(self) -> LabelEncoding:
+        """How the label files become labels."""
+        return self.source.encoding
+
+    @property
+    def semantics(self) -> LabelSemantics:
+        """How a model on this data reads its condition."""
+        return LabelSemantics(self.encoding.num_classes, edges=self.source.has_instances)
+
+    @property
+    def label_channels(self) -> int:
+        """Channels of the condition: classes, and the edges where there are instances."""
+        return self.semantics.channels
+
+    def dataset(self, name: str, training: bool = False) -> PreparedSplit:
+        """The prepared samples of the split ``train``, ``val`` or ``test``, augmented where ``training``."""
+        split, limit = self.source.split(name), self.limits[name]
+        if limit is not None:
+            split = FirstOf(split, limit)
+        return PreparedSplit(split, self.preparation, self.seed, training)
+
+    def train_dataloader(self) -> Loader:
+        """Augmented training batches in a new order each epoch; all are full.
+
+        Raises:
+            InputError: there are fewer samples than one batch takes.
+        """
+        data = self.dataset("train", training=True)
+        _, world = self._place()
+        if len(data) < self.batch_size * world:
+            processes = f" on each of {world} processes" if world > 1 else ""
+            raise InputError(
+                f"the training set has {len(data)} pairs, fewer than the batch_size {self.batch_size}{processes}; "
+                f"allowed is a batch_size of 1 to {max(1, len(data) // world)}"
+            )
+        return self._loader(data, self.batch_size)
+
+    def val_dataloader(self) -> Loader:
+        """The validation split, in order, nothing random."""
+        return self._loader(self.dataset("val"), self.val_batch_size)
+
+    def test_dataloader(self) -> Loader:
+        """The test split, in order, nothing random."""
+        return self._loader(self.dataset("test"), self.val_batch_size)
+
+    def predict_dataloader(self) -> Loader:
+        """The same as the test split's."""
+        return self.test_dataloader()
+
+    def _loader(self, data: PreparedSplit, batch_size: int) -> Loader:
+        rank, world = self._place()
+        return Loader(
+            data,
+            batch_size=batch_size,
+            sampler=EpochSampler(len(data), self.seed, data.training, rank, world),
+            num_workers=self.workers,
+            collate_fn=_collate_or_error,
+            pin_memory=torch.cuda.is_available(),
+            drop_last=data.training,
+            persistent_workers=self.workers > 0,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        """(rank, number of processes); the trainer knows, and runs with ``use_distributed_sampler=False``."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+
+class PreparedSplit(Dataset[Item]):
+    """A split whose samples come out prepared. Keys are indices or, in training, (epoch, index).
+
+    Args:
+        split: the samples.
+        preparation: what is done to each.
+        seed: with epoch and index the seed of everything random.
+        training: whether to augment.
+    """
+
+    def __init__(self, split: Split, preparation: Preparation, seed: int = 0, training: bool = False) -> None:
+        self.split = split
+        self.preparation = preparation
+        self.seed = seed
+        self.training = training
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: Key) -> Item:
+        epoch, index = (0, key) if isinstance(key, int) else key
+        seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
+        return self.preparation(self.split.read(index), seed, self.training)
+
+    def __getitems__(self, keys: Sequence[Key]) -> list[Item] | InputError:
+        """The items of a batch, or the first error: across processes a raised one would lose its one line."""
+        try:
+            return [self[key] for key in keys]
+        except InputError as error:
+            return error
+
+
+class Loader(DataLoader[Any]):
+    """A ``DataLoader`` that raises a worker's :class:`InputError` as it was, without the worker's traceback in it."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch
+
+
+def collate(items: Sequence[Item]) -> Item:
+    """Stack the items of a batch; names become a list.
+
+    Raises:
+        InputError: the items differ in size.
+    """
+    first = items[0]
+    for item in items[1:]:
+        if item["labels"].shape != first["labels"].shape:
+            sizes = " and ".join("x".join(str(side) for side in reversed(i["labels"].shape)) for i in (first, item))
+            raise InputError(
+                f"{first['name']} and {item['name']} are {sizes} pixels and cannot share a batch; use a resize with a "
+                f"fixed size, or a batch size of 1"
+            )
+    return {key: [i[key] for i in items] if key == "name" else torch.stack([i[key] for i in items]) for key in first}
+
+
+def _collate_or_error(items: Sequence[Item] | InputError) -> Item | InputError:
+    try:
+        return items if isinstance(items, InputError) else collate(items)
+    except InputError as error:
+        return error

@@ -1,0 +1,136 @@
+"""Reading photos, label maps and instance maps: whatever the file, one array type comes out, or one clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from i2i.classes import LabelEncoding
+from i2i.errors import InputError
+
+Array = NDArray[Any]
+
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"})
+"""File name endings that count as images, in lower case."""
+
+_LOSSY = frozenset({"JPEG", "MPO", "JPEG2000"})
+_PNG_DEPTH_BYTE = 24  # of the IHDR chunk
+
+
+def read_photo(path: str | Path) -> NDArray[np.uint8]:
+    """Read a photograph as (H, W, 3) uint8 RGB, the right way up.
+
+    EXIF rotation is applied; grey, palette, CMYK and 16-bit files become 8-bit RGB; transparency is laid on white.
+
+    Raises:
+        InputError: the file is missing, damaged or no photograph.
+    """
+    image = _open(path)
+    if image.mode == "F":
+        raise InputError(f"{path}: a floating-point image (mode F) is no photo; allowed are 8- and 16-bit images")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise InputError(f"{path}: values {wide.min()} to {wide.max()}; a photo has 8 or 16 bits, 0 to 65535")
+        grey = (wide >> 8 if wide.max() > 255 else wide).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def read_labels(path: str | Path, encoding: LabelEncoding) -> Array:
+    """Read a label map as (H, W) labels: uint8, or int16 where there are more than 256.
+
+    Files of 8-, 16- or 32-bit ids, palette images (their indices count, not their colours) and RGB(A) masks in the
+    class colours are understood.
+
+    Raises:
+        InputError: the file is missing, damaged, not a label map, or holds an id or colour that is no class.
+    """
+    return encoding.decode(read_ids(path), str(path))
+
+
+def read_instances(path: str | Path) -> NDArray[np.int32]:
+    """Read an instance map as (H, W) int32 ids; in RGB files the id is red + 256 green + 65536 blue.
+
+    Raises:
+        InputError: the file is missing, damaged or not an instance map.
+    """
+    ids = read_ids(path, "an instance map")
+    if ids.ndim == 3:
+        ids = ids[:, :, :3].astype(np.int32) @ np.array([1, 256, 65536], dtype=np.int32)
+    return ids.astype(np.int32)
+
+
+def read_ids(path: str | Path, kind: str = "a label map") -> Array:
+    """The plain content of a map of ids: (H, W) integers, or (H, W, 3 or 4) uint8 of an RGB(A) mask.
+
+    Args:
+        path: the file.
+        kind: what the file should be, for the error.
+
+    Raises:
+        InputError: the file is missing, damaged, or of a kind that holds no ids (JPEG, floating point, CMYK).
+    """
+    image = _open(path)
+    if image.format in _LOSSY:
+        raise InputError(f"{path}: {image.format} compression changes ids, so it cannot be {kind}; save it as PNG")
+    depth = _grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
+    if image.mode in ("LA", "PA"):
+        ids = np.array(image)[:, :, 0]
+    elif image.mode in ("1", "L", "P", "RGB", "RGBA") or image.mode.startswith("I"):
+        ids = np.array(image)
+    else:
+        raise InputError(f"{path}: mode {image.mode} is not {kind}; allowed are 8- to 32-bit ids, palette and RGB(A)")
+    if ids.dtype == np.bool_:
+        return ids.astype(np.uint8)
+    # PIL spreads the values of 1-, 2- and 4-bit grey PNGs over 0..255; tools that shrink PNGs like to make these
+    return ids // (255 // (2**depth - 1)) if depth < 8 else ids
+
+
+def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
+    """The image files of a folder, sorted, hidden ones left out; empty where there is no folder.
+
+    Args:
+        folder: where to look.
+        deep: look into sub-folders, too.
+    """
+    paths = Path(folder).rglob("*") if deep else Path(folder).glob("*")
+    return sorted(path for path in paths if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
+
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+
+
+def _open(path: str | Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            kind, info = image.format, image.info
+            turned = ImageOps.exif_transpose(image)
+            turned.format, turned.info = kind, info
+            return turned
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> InputError:
+    if not Path(path).exists():
+        return InputError(f"{path}: no such file")
+    if Path(path).is_dir():
+        return InputError(f"{path} is a folder; an image file is expected")
+    if isinstance(error, UnidentifiedImageError):
+        return InputError(f"{path}: not an image file that can be read")
+    return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})")
+
+
+def _grey_depth(path: str | Path) -> int:
+    with Path(path).open("rb") as file:
+        file.seek(_PNG_DEPTH_BYTE)
+        return file.read(1)[0]

@@ -1,0 +1,21 @@
+"""Divergence of the style's distribution from the one styles are drawn from."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from i2i.losses.precision import at_least_float32
+
+
+def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mean, exp(logvar)) ‖ N(0, 1)), summed over batch and latent as in SPADE (Kingma and Welling 2014, app. B).
+
+    Args:
+        mean: (N, style_dim).
+        logvar: (N, style_dim), log variance.
+
+    Returns:
+        A scalar of at least 0. It grows with the batch, and its published weight of 0.05 is meant so.
+    """
+    mean, logvar = at_least_float32(mean), at_least_float32(logvar)
+    return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum()

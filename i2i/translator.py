@@ -1,0 +1,250 @@
+"""The LightningModule that trains: one step for SPADE and its relatives, whatever the networks and losses are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypedDict, cast
+
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from i2i.checkpoint import describe
+from i2i.classes import LabelEncoding
+from i2i.data.transforms import Resize
+from i2i.errors import InputError
+from i2i.losses.objective import Objective
+from i2i.losses.precision import at_least_float32
+from i2i.nn.average import averaged_copy, update_average
+from i2i.recipe import difference
+from i2i.semantics import LabelSemantics, SemanticMap
+from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
+
+Features = list[list[Tensor]]
+
+
+class Batch(TypedDict, total=False):
+    """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``."""
+
+    photo: Tensor
+    labels: Tensor
+    instances: Tensor
+    name: list[str]
+
+
+class Translator(TwoPlayerModule):
+    """Trains a generator against a discriminator on paired (label map, photo) data.
+
+    One generator pass an iteration, nothing stale: the generator makes a picture, the discriminator is stepped on it
+    (detached) and the photo, then the generator is stepped through the *updated* discriminator on the same picture.
+
+    Args:
+        generator: called as ``generator(semantics, style)``; gives (N, 3, H, W) in [-1, 1].
+        discriminator: called as ``discriminator(semantics, photo)``; gives a list over scales of lists over layers.
+        objective: the losses and their weights.
+        semantics: how the labels of a batch become the networks' condition.
+        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
+        encoding: how label files become labels; only kept, so that a checkpoint needs no other file.
+        resize: how photos and maps come to the networks' size; only kept, likewise.
+        optimizer_g: makes the optimizer of generator and encoder from their parameters.
+        optimizer_d: makes the optimizer of the discriminator. Two learning rates are the "TTUR" of Heusel et al. 2017.
+        ema_decay: of the averaged generator; 0 switches it off and the trained one is used in its place.
+        decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
+            keeps them constant.
+        schedule: ``shared`` is the order told above; ``original`` steps the generator first and runs it a second time
+            for the discriminator, as the published SPADE code does.
+        accumulate: batches whose gradients are averaged into one step of the optimizers.
+        clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
+
+    Raises:
+        InputError: arguments out of range, or that cannot go together.
+    """
+
+    average_updates: Tensor
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: Objective,
+        semantics: LabelSemantics,
+        encoder: nn.Module | None = None,
+        encoding: LabelEncoding | None = None,
+        resize: Resize | None = None,
+        optimizer_g: OptimizerCallable = torch.optim.Adam,
+        optimizer_d: OptimizerCallable = torch.optim.Adam,
+        ema_decay: float = 0.999,
+        decay_from: int | None = None,
+        schedule: Literal["shared", "original"] = "shared",
+        accumulate: int = 1,
+        clip: float | None = None,
+    ) -> None:
+        super().__init__(optimizer_g, optimizer_d, decay_from, accumulate, clip)
+        if not 0 <= ema_decay < 1:
+            raise InputError(f"ema_decay is {ema_decay}; allowed is 0 (off) up to, but without, 1")
+        self.style_dim: int | None = getattr(generator, "style_dim", None)
+        if encoder is not None and encoder.style_dim != self.style_dim:
+            taken = "no style" if self.style_dim is None else f"{self.style_dim} numbers"
+            raise InputError(f"the encoder gives a style of {encoder.style_dim} numbers, the generator takes {taken}")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.encoder = encoder
+        self.objective = objective
+        self.semantics = semantics
+        self.encoding = encoding
+        self.resize = resize
+        self.average = averaged_copy(generator) if ema_decay > 0 else None
+        self.register_buffer("average_updates", torch.zeros((), dtype=torch.long))
+        self.ema_decay = ema_decay
+        self.schedule = schedule
+
+    def players(self) -> tuple[Iterable[nn.Parameter], Iterable[nn.Parameter]]:
+        """Generator with encoder, and discriminator."""
+        encoder = [] if self.encoder is None else list(self.encoder.parameters())
+        return [*self.generator.parameters(), *encoder], self.discriminator.parameters()
+
+    # --- the networks --------------------------------------------------------------------------------------------
+
+    def read(self, batch: Batch) -> SemanticMap:
+        """The condition of a batch."""
+        return self.semantics(batch["labels"], batch.get("instances"))
+
+    def style(self, photo: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """A style drawn for each photo, with the mean and log variance it was drawn from, (N, style_dim) each.
+
+        Without an encoder the style of a generator that takes one is drawn from the standard normal distribution.
+        """
+        if self.encoder is not None:
+            mean, logvar = (at_least_float32(x) for x in self.encoder(photo))  # exp overflows half precision early
+            return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean, logvar
+        if self.style_dim is not None:
+            return torch.randn(photo.shape[0], self.style_dim, device=photo.device, dtype=photo.dtype), None, None
+        return None, None, None
+
+    def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
+        """Pictures of the averaged generator (of the trained one where there is no average), (N, 3, H, W)."""
+        return cast(Tensor, (self.generator if self.average is None else self.average)(semantics, style))
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch) -> Tensor:
+        """Each map in the mean style of its photo, in evaluation mode and without randomness, (N, 3, H, W).
+
+        Where there is no photo or no encoder, the style is the mean of all styles, zero.
+        """
+        was_training = self.training
+        self.eval()
+        semantics, style = self.read(batch), None
+        if self.encoder is not None and "photo" in batch:
+            style = self.encoder(batch["photo"])[0]
+        elif self.style_dim is not None:
+            style = torch.zeros(semantics.batch, self.style_dim, device=semantics.device)
+        picture = self(semantics, style)
+        self.train(was_training)
+        return cast(Tensor, picture)
+
+    # --- the training step ---------------------------------------------------------------------------------------
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``."""
+        if "photo" not in batch:
+            raise InputError(f"{batch['name'][0]}: no photo; training needs pairs, label maps alone can be synthesised")
+        semantics, photo = self.read(batch), batch["photo"]
+        style, mean, logvar = self.style(photo)
+        fake = at_least_float32(self.generator(semantics, style))
+        if self.schedule == "shared":
+            d_terms = self._step_discriminator(semantics, fake.detach(), photo, batch_index)
+            g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
+        else:
+            g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
+            with torch.no_grad():
+                fake = at_least_float32(self.generator(semantics, self.style(photo)[0]))
+            d_terms = self._step_discriminator(semantics, fake, photo, batch_index)
+        if self.average is not None and self.is_boundary(batch_index):
+            update_average(self.average, self.generator, self.ema_decay, int(self.average_updates))
+            self.average_updates += 1
+        self.log_step(g_terms, d_terms, photo.shape[0])
+
+    def _step_discriminator(
+        self, semantics: SemanticMap, fake: Tensor, photo: Tensor, batch_index: int
+    ) -> dict[str, Tensor]:
+        boundary = self.is_boundary(batch_index)
+        with self.turn(DISCRIMINATOR, boundary):
+            on_fake, on_real = self._discriminate_both(semantics, fake, photo)
+            terms = self.objective.discriminator(on_real, on_fake)
+            self.guard(terms, DISCRIMINATOR, batch_index)
+            self.descend(DISCRIMINATOR, self.objective.total(terms), boundary)
+        return {name: term.detach() for name, term in terms.items()} | self.objective.accuracy(on_real, on_fake)
+
+    def _step_generator(
+        self,
+        semantics: SemanticMap,
+        fake: Tensor,
+        photo: Tensor,
+        mean: Tensor | None,
+        logvar: Tensor | None,
+        batch_index: int,
+    ) -> dict[str, Tensor]:
+        boundary = self.is_boundary(batch_index)
+        with self.turn(GENERATOR, boundary):
+            # The losses' gradient is taken at the picture first: the graphs of the discriminator and of VGG are gone
+            # before the generator's backward pass needs its memory.
+            picture = fake.detach().requires_grad_()
+            if self.schedule == "shared":
+                with parametrize.cached():  # one spectral norm for both passes
+                    with torch.no_grad():
+                        real_features = self.discriminator(semantics, photo)
+                    fake_features = self.discriminator(semantics, picture)
+            else:
+                fake_features, real_features = self._discriminate_both(semantics, picture, photo)
+            terms = self.objective.generator(fake_features, real_features, picture, photo, mean, logvar)
+            self.guard(terms, GENERATOR, batch_index)
+            at_picture = {name: term for name, term in terms.items() if name != "divergence"}
+            total = torch.sum(fake * self.gradient(self.objective.total(at_picture), picture))
+            if "divergence" in terms:
+                total = total + self.objective.total({"divergence": terms["divergence"]})
+            self.descend(GENERATOR, total, boundary)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _discriminate_both(self, semantics: SemanticMap, fake: Tensor, photo: Tensor) -> tuple[Features, Features]:
+        """Fake and real in one batch: one spectral norm and one pass for both."""
+        both = self.discriminator(semantics.repeated(2), torch.cat([fake, photo]))
+        half = fake.shape[0]
+        return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
+
+    # --- validation and checkpoints ------------------------------------------------------------------------------
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Mean absolute error of the reconstructed photos, in the units of images in [0, 1]."""
+        self._measure(batch, "validation")
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """As in validation, on the test split."""
+        self._measure(batch, "test")
+
+    def _measure(self, batch: Batch, split: str) -> None:
+        if "photo" in batch:
+            error = (self.reconstruct(batch).float() - batch["photo"]).abs().mean() / 2
+            self.log(f"{split}/l1", error, prog_bar=True, sync_dist=True, batch_size=len(batch["labels"]))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write what the networks are made of, so that a checkpoint needs no flag and no other file."""
+        checkpoint["i2i"] = self._description()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at."""
+        own, found = self._description(), checkpoint.get("i2i", {})
+        for part in ("generator", "discriminator", "encoder", "semantics"):
+            reason = difference(own.get(part), found.get(part), part)
+            if reason:
+                raise InputError(f"the checkpoint is of another model: {reason}")
+
+    def _description(self) -> dict[str, Any]:
+        return describe(
+            generator=self.generator,
+            semantics=self.semantics,
+            encoder=self.encoder,
+            discriminator=self.discriminator,
+            encoding=self.encoding,
+            resize=self.resize,
+        )

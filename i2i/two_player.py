@@ -1,0 +1,145 @@
+"""Manual optimisation of a generator against a discriminator: what every adversarial training needs beside its losses.
+
+Rates, accumulation, clipping, loss scaling, the guard against NaN, and the log of all of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from i2i.errors import InputError
+
+GENERATOR, DISCRIMINATOR = 0, 1
+
+
+class NonFiniteLossError(InputError):
+    """A loss became NaN or infinite. Raised before the optimizer steps, so the weights are still the last good ones."""
+
+
+class TwoPlayerModule(pl.LightningModule):
+    """A LightningModule with two optimizers that are stepped by hand.
+
+    Args:
+        optimizer_g: makes the generator's optimizer from its parameters.
+        optimizer_d: makes the discriminator's.
+        decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
+            keeps them constant.
+        accumulate: batches whose gradients are averaged into one step of the optimizers.
+        clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    def __init__(
+        self,
+        optimizer_g: OptimizerCallable,
+        optimizer_d: OptimizerCallable,
+        decay_from: int | None,
+        accumulate: int,
+        clip: float | None,
+    ) -> None:
+        super().__init__()
+        if accumulate < 1:
+            raise InputError(f"accumulate is {accumulate}; it is a number of batches, at least 1")
+        if clip is not None and not clip > 0:
+            raise InputError(f"clip is {clip}; it is the largest norm of a gradient, above 0")
+        self.automatic_optimization = False
+        self._makers = (optimizer_g, optimizer_d)
+        self.decay_from = decay_from
+        self.accumulate = accumulate
+        self.clip = clip
+        self._last_step_ended: float | None = None
+
+    def players(self) -> tuple[Iterable[nn.Parameter], Iterable[nn.Parameter]]:
+        """The parameters that the generator's and the discriminator's optimizer step."""
+        raise TypeError(f"{type(self).__name__} does not say which parameters its players have")
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+        """Generator, discriminator."""
+        optimizer_g, optimizer_d = (make(own) for make, own in zip(self._makers, self.players(), strict=True))
+        self._rates = [[group["lr"] for group in o.param_groups] for o in (optimizer_g, optimizer_d)]
+        return optimizer_g, optimizer_d
+
+    def on_train_epoch_start(self) -> None:
+        """Set the learning rates of this epoch: a function of the epoch alone, so a resumed run needs no state."""
+        self._last_step_ended = None
+        if self.decay_from is None:
+            return
+        last = self.trainer.max_epochs
+        if last is None or last < 0:
+            raise InputError("decay_from needs trainer.max_epochs: the rates fall to zero at the last epoch")
+        left = (last - self.current_epoch) / max(last - self.decay_from, 1)
+        for player, rates in enumerate(self._rates):
+            for group, rate in zip(self._optimizer(player).param_groups, rates, strict=True):
+                group["lr"] = rate * min(1.0, left)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip here: under float16 the gradients are unscaled at this point and not before."""
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], self.clip)
+
+    def turn(self, player: int, boundary: bool) -> AbstractContextManager[None]:
+        """Within it only this player's parameters take gradients, which are shared over processes at a boundary."""
+        return self._optimizer(player).toggle_model(sync_grad=boundary)
+
+    def descend(self, player: int, loss: Tensor, boundary: bool) -> None:
+        """Add the loss's gradient; at the boundary of accumulation step the player's optimizer."""
+        self.manual_backward(loss / self.accumulate)
+        if boundary:
+            optimizer = self._optimizer(player)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def is_boundary(self, batch_index: int) -> bool:
+        """Whether the optimizers are stepped after this batch."""
+        return (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+
+    def gradient(self, loss: Tensor, leaf: Tensor) -> Tensor:
+        """d loss / d leaf; through the loss scaler in float16, where small gradients would vanish on the way."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is None:
+            return torch.autograd.grad(loss, leaf)[0]
+        (gradient,) = torch.autograd.grad(scaler.scale(loss), leaf)
+        return cast(Tensor, gradient / scaler.get_scale())
+
+    def guard(self, terms: Mapping[str, Tensor], player: int, batch_index: int) -> None:
+        """Stop before a NaN reaches the weights. One transfer to the host for all terms.
+
+        Raises:
+            NonFiniteLossError: naming the step and the term.
+        """
+        values = torch.stack([term.detach().float() for term in terms.values()])
+        if torch.isfinite(values).all():
+            return
+        name, value = next((n, v) for n, v in zip(terms, values.tolist(), strict=True) if not abs(v) < float("inf"))
+        raise NonFiniteLossError(
+            f"epoch {self.current_epoch}, batch {batch_index}: the term {name!r} of the loss of the "
+            f"{('generator', 'discriminator')[player]} is {value}; stopped before the step, the last checkpoint is "
+            "good. Try a lower learning rate, clipping, or another precision"
+        )
+
+    def log_step(self, g_terms: Mapping[str, Tensor], d_terms: Mapping[str, Tensor], images: int) -> None:
+        """Every term unweighted, both learning rates, images per second over all processes."""
+        values: dict[str, Any] = {f"generator/{name}": term for name, term in g_terms.items()}
+        values |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        values["learning_rate/generator"] = self._optimizer(GENERATOR).param_groups[0]["lr"]
+        values["learning_rate/discriminator"] = self._optimizer(DISCRIMINATOR).param_groups[0]["lr"]
+        self.log_dict(values, batch_size=images)
+        now = time.monotonic()
+        if self._last_step_ended is not None:
+            rate = images * self.trainer.world_size / (now - self._last_step_ended)
+            self.log("images_per_second", rate, prog_bar=True, batch_size=images)
+        self._last_step_ended = now
+
+    def _optimizer(self, player: int) -> LightningOptimizer:
+        return cast(list[LightningOptimizer], self.optimizers())[player]

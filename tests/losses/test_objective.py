@@ -1,0 +1,132 @@
+"""Feature matching, divergence, the perceptual loss and the objective that weighs them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from i2i.errors import InputError
+from i2i.losses.adversarial import LeastSquaresLoss
+from i2i.losses.divergence import kl_divergence as ours
+from i2i.losses.matching import FeatureMatchingLoss
+from i2i.losses.objective import Objective
+from i2i.losses.perceptual import PerceptualLoss
+from i2i.nn.features import VGG19Features
+
+
+def features(scales: int = 2, layers: int = 3, grad: bool = False) -> list[list[Tensor]]:
+    return [
+        [torch.randn(2, 3, 8 >> s, 8 >> s, requires_grad=grad) for _ in range(layers)]
+        + [torch.randn(2, 1, 4, 4, requires_grad=grad)]
+        for s in range(scales)
+    ]
+
+
+def test_feature_matching_by_hand() -> None:
+    fake, real = features(), features()
+    total = sum((fake[s][i] - real[s][i]).abs().mean().item() for s in range(2) for i in range(3))
+    assert FeatureMatchingLoss()(fake, real).item() == pytest.approx(total / 2)
+    assert FeatureMatchingLoss("mean", "sum")(fake, real).item() == pytest.approx(total / 3)
+
+
+def test_feature_matching_is_pix2pixhds_for_any_number_of_layers() -> None:
+    """4 / (layers + 1) / scales of the sum, where their ``layers + 1`` layers have features."""
+    fake, real = features(3, 5), features(3, 5)
+    total = sum((fake[s][i] - real[s][i]).abs().mean().item() for s in range(3) for i in range(5))
+    assert 4 * FeatureMatchingLoss("mean")(fake, real).item() == pytest.approx(total * 4 / 5 / 3)
+
+
+def test_feature_matching_moves_the_fake_alone() -> None:
+    fake, real = features(grad=True), features(grad=True)
+    FeatureMatchingLoss()(fake, real).backward()
+    assert all(x.grad is not None for scale in fake for x in scale[:-1])
+    assert all(x.grad is None for scale in real for x in scale)
+    assert all(scale[-1].grad is None for scale in fake)
+
+
+def test_divergence_is_that_of_two_normal_distributions() -> None:
+    mean, logvar = torch.randn(3, 5), torch.randn(3, 5)
+    expected = kl_divergence(Normal(mean, (logvar / 2).exp()), Normal(0.0, 1.0)).sum()
+    torch.testing.assert_close(ours(mean, logvar), expected)
+    assert float(ours(torch.zeros(3, 5), torch.zeros(3, 5))) == 0
+
+
+@pytest.fixture(scope="module")
+def vgg(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of random VGG19 weights."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
+    tensors, channels, index = {}, 3, 0
+    for width, count in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)):
+        for _ in range(count):
+            tensors[f"features.{index}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
+            tensors[f"features.{index}.bias"] = torch.zeros(width)
+            channels, index = width, index + 2
+        index += 1
+    torch.save(tensors, path)
+    return str(path)
+
+
+def test_perceptual_by_hand(vgg: str) -> None:
+    loss, network = PerceptualLoss(vgg), VGG19Features(vgg)
+    fake, real = torch.rand(1, 3, 32, 32, requires_grad=True), torch.rand(1, 3, 32, 32, requires_grad=True)
+    distances = [(a - b).abs().mean().item() for a, b in zip(network(fake), network(real), strict=True)]
+    expected = distances[0] / 32 + distances[1] / 16 + distances[2] / 8 + distances[3] / 4 + distances[4]
+    found = loss(fake, real)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+    found.backward()
+    assert fake.grad is not None and real.grad is None
+    assert loss(real, real).item() == 0
+
+
+def test_vgg_is_no_part_of_the_objective_but_follows_it(vgg: str) -> None:
+    objective = Objective(vgg=vgg, vgg_imagenet_norm=False)
+    assert objective.perceptual is not None
+    assert not objective.state_dict() and not list(objective.parameters()) and not list(objective.buffers())
+    nn.ModuleList([objective]).to(torch.float64).train()
+    network = objective.perceptual.features
+    assert {t.dtype for t in [*network.parameters(), *network.buffers()]} == {torch.float64}
+    assert not network.training and not network.imagenet_norm
+    assert objective.to("meta").perceptual.features.mean.device.type == "meta"  # type: ignore[union-attr]
+
+
+def test_terms_are_unweighted_and_total_weighs_them(vgg: str) -> None:
+    objective = Objective(LeastSquaresLoss("sum"), 3.0, 5.0, 0.5, 7.0, vgg=vgg, discriminator_scale=0.25)
+    fake_features, real_features = features(), features()
+    fake, real = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    mean, logvar = torch.randn(2, 4), torch.randn(2, 4)
+    terms = objective.generator(fake_features, real_features, fake, real, mean, logvar)
+    assert float(terms["adversarial"]) == pytest.approx(sum(float(((x[-1] - 1) ** 2).mean()) for x in fake_features))
+    assert float(terms["reconstruction"]) == pytest.approx(float((fake - real).abs().mean()))
+    torch.testing.assert_close(terms["divergence"], ours(mean, logvar))
+    assert all(term.dim() == 0 for term in terms.values())
+    weights = {"adversarial": 1, "feature_matching": 3, "perceptual": 5, "reconstruction": 7, "divergence": 0.5}
+    assert set(terms) == set(weights)
+    expected = sum(weights[name] * term.item() for name, term in terms.items())
+    assert objective.total(terms).item() == pytest.approx(expected, rel=1e-5)
+
+    judged = objective.discriminator(real_features, fake_features)
+    assert judged["fake"].item() == pytest.approx(sum(float((x[-1] ** 2).mean()) for x in fake_features))
+    assert objective.total(judged).item() == pytest.approx(0.25 * (judged["real"] + judged["fake"]).item())
+    accuracy = objective.accuracy(real_features, fake_features)
+    share = sum(float((x[-1] > 0.5).float().mean()) for x in real_features) / 2
+    assert accuracy["accuracy_real"].item() == pytest.approx(share) and set(accuracy) == {
+        "accuracy_real",
+        "accuracy_fake",
+    }
+
+
+def test_what_has_no_weight_is_not_computed() -> None:
+    objective = Objective(feature_matching=0, perceptual=0)  # no VGG19 file is looked for
+    photo = torch.rand(1, 3, 8, 8)
+    assert set(objective.generator(features(), features(), photo, photo)) == {"adversarial"}
+    with_style = objective.generator(features(), features(), photo, photo, torch.zeros(1, 2), torch.zeros(1, 2))
+    assert set(with_style) == {"adversarial", "divergence"}
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_weight_that_makes_no_sense_is_named(weight: float) -> None:
+    with pytest.raises(InputError, match="loss 'divergence' is"):
+        Objective(divergence=weight, perceptual=0)

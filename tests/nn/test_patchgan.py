@@ -1,0 +1,108 @@
+"""The discriminator: shapes, receptive field, scales, and the published number of parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from i2i.errors import InputError
+from i2i.nn.patchgan import MultiscalePatchGAN, PatchGAN
+from i2i.recipe import build, recipe
+from i2i.semantics import SemanticMap
+
+
+def condition(batch: int, height: int, width: int, classes: int = 3) -> SemanticMap:
+    return SemanticMap(torch.randint(0, classes, (batch, height, width)), classes)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    height=st.integers(16, 70),
+    width=st.integers(16, 70),
+    layers=st.integers(2, 5),
+    scales=st.integers(1, 2),
+    norm=st.sampled_from(["instance", "batch", "none"]),
+)
+@torch.no_grad()
+def test_shapes(height: int, width: int, layers: int, scales: int, norm: Any) -> None:
+    discriminator = MultiscalePatchGAN(3, width=4, layers=layers, scales=scales, norm=norm)
+    outputs = discriminator(condition(2, height, width), torch.rand(2, 3, height, width))
+    assert [len(scale) for scale in outputs] == [layers + 1] * scales
+    for scale in outputs:
+        h, w = height, width
+        for i, feature in enumerate(scale):
+            stride = 1 if i >= layers - 1 else 2  # kernel 4, padding 2
+            h, w = h // stride + 1, w // stride + 1
+            assert feature.shape == (2, 1 if i == layers else 4 << i, h, w)
+        height, width = (height + 1) // 2, (width + 1) // 2
+
+
+def test_the_receptive_field_is_that_of_the_strides() -> None:
+    """4x4 kernels with strides 2, 2, 2, 1, 1, counted back from one logit, against where its gradient reaches."""
+    field = 1
+    for stride in (1, 1, 2, 2, 2):
+        field = (field - 1) * stride + 4
+    network = PatchGAN(3, width=2, layers=4, norm="none")
+    x = torch.rand(1, 3, 160, 160, requires_grad=True)
+    logits = network(x)[-1]
+    logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
+    assert x.grad is not None
+    rows = x.grad.abs().sum((0, 1, 3)).nonzero()
+    assert int(rows.max() - rows.min()) + 1 == field
+
+
+@torch.no_grad()
+def test_the_second_scale_sees_the_average_of_what_is_there() -> None:
+    discriminator = MultiscalePatchGAN(3, width=4)
+    semantics, photo = condition(1, 32, 48), torch.rand(1, 3, 32, 48)
+    x = torch.cat([F.one_hot(semantics.labels, 3).permute(0, 3, 1, 2).float(), photo], 1)
+    inside = F.avg_pool2d(torch.ones_like(x), 3, 2, 1)  # the share of each window that lies in the image
+    half = F.avg_pool2d(x, 3, 2, 1) / inside
+    discriminator.eval()
+    expected = discriminator.scales[1](half)
+    for a, b in zip(discriminator(semantics, photo)[1], expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@torch.no_grad()
+def test_one_batch_of_fake_and_real_judges_them_as_apart() -> None:
+    discriminator = MultiscalePatchGAN(3, width=4).eval()
+    semantics, fake, real = condition(2, 32, 32), torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    both = discriminator(semantics.repeated(2), torch.cat([fake, real]))
+    for scale, (of_fake, of_real) in enumerate(
+        zip(discriminator(semantics, fake), discriminator(semantics, real), strict=True)
+    ):
+        torch.testing.assert_close(both[scale][-1], torch.cat([of_fake[-1], of_real[-1]]))
+
+
+@torch.no_grad()
+def test_a_recipe_and_the_weights_give_the_same_network() -> None:
+    network = MultiscalePatchGAN(3, width=4, layers=3, norm="batch", spectral=False, normed_bias=True, init="normal")
+    semantics, photo = condition(2, 32, 32), torch.rand(2, 3, 32, 32)
+    network(semantics, photo)
+    twin = build(recipe(network))
+    twin.load_state_dict(network.state_dict())
+    for a, b in zip(network.eval()(semantics, photo), twin.eval()(semantics, photo), strict=True):
+        assert torch.equal(a[-1], b[-1])
+
+
+def test_published_size() -> None:
+    """5.8 million for ADE20K, the three-channel photo included."""
+    with torch.device("meta"):
+        discriminator = MultiscalePatchGAN(151)
+    assert sum(p.numel() for p in discriminator.parameters()) / 1e6 == pytest.approx(5.8, abs=0.06)
+
+
+def test_what_does_not_fit_is_named() -> None:
+    discriminator = MultiscalePatchGAN(3, width=2)
+    with pytest.raises(InputError, match=r"has 4 channels .* takes 3"):
+        discriminator(condition(1, 32, 32, classes=4), torch.rand(1, 3, 32, 32))
+    with pytest.raises(InputError, match=r"shape \(1, 3, 32, 16\); the label maps ask for \(1, 3, 32, 32\)"):
+        discriminator(condition(1, 32, 32), torch.rand(1, 3, 32, 16))
+    with pytest.raises(InputError, match="layers 1, scales 2, width 64"):
+        MultiscalePatchGAN(3, layers=1)

@@ -1,0 +1,208 @@
+"""Inference from one file, in Python and by the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from i2i.checkpoint import save_model
+from i2i.classes import ClassTable, LabelEncoding
+from i2i.cli import main
+from i2i.data.transforms import Fixed
+from i2i.errors import InputError
+from i2i.nn.encoder import StyleEncoder
+from i2i.nn.spade import SPADEGenerator
+from i2i.semantics import LabelSemantics
+from i2i.synthesizer import Synthesizer
+
+CLASSES = 4
+
+
+def write_model(path: Path, style: bool, edges: bool = False) -> Path:
+    torch.manual_seed(3)
+    channels = CLASSES + edges
+    generator = SPADEGenerator(channels, 6 if style else None, width=2, hidden=8, base_size=(2, 2), gain=1.0)
+    save_model(
+        path,
+        generator.eval(),
+        LabelSemantics(CLASSES, edges),
+        encoder=StyleEncoder(6, width=4, size=16, gain=1.0) if style else None,
+        encoding=LabelEncoding(ClassTable.numbered(CLASSES)),
+        resize=Fixed((64, 64)),
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+    return Synthesizer.load(write_model(tmp_path_factory.mktemp("model") / "styled.ckpt", style=True))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+    return Synthesizer.load(write_model(tmp_path_factory.mktemp("model") / "plain.ckpt", style=False))
+
+
+def maps(count: int = 2, height: int = 64, width: int = 64) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, CLASSES, (count, height, width)).astype(np.uint8)
+
+
+def test_photos_have_the_size_of_the_maps(styled: Synthesizer, plain: Synthesizer) -> None:
+    for synthesizer in (styled, plain):
+        photos = synthesizer(maps(2, 64, 96), seed=0, count=3)
+        assert photos.shape == (6, 64, 96, 3) and photos.dtype == np.uint8
+        assert synthesizer(maps(1)[0], seed=0).shape == (1, 64, 64, 3)
+
+
+def test_sizes_that_are_no_multiple_are_padded_and_cropped_back(plain: Synthesizer) -> None:
+    labels = maps(1, 70, 100)
+    padded = np.pad(labels, ((0, 0), (0, 96 - 70), (0, 128 - 100)), mode="edge")
+    assert np.array_equal(plain(labels), plain(padded)[:, :70, :100])
+
+
+def test_the_picture_is_the_networks_own(plain: Synthesizer) -> None:
+    labels = torch.from_numpy(maps(1).astype(np.int64))
+    one_hot = torch.nn.functional.one_hot(labels, CLASSES).permute(0, 3, 1, 2).float()
+    assert torch.equal(one_hot, plain.semantics(labels).one_hot())
+    value = plain.generator(plain.semantics(labels))
+    expected = ((value[0].permute(1, 2, 0).numpy() + 1) / 2 * 255).round()
+    assert np.abs(plain(labels)[0].astype(int) - expected).max() <= 1
+
+
+def test_the_same_seed_gives_the_same_styles(styled: Synthesizer) -> None:
+    labels = maps(1)
+    assert np.array_equal(styled(labels, seed=5, count=2), styled(labels, seed=5, count=2))
+    assert not np.array_equal(styled(labels, seed=5), styled(labels, seed=6))
+    assert not np.array_equal(styled(labels), styled(labels))
+    first, second = styled(labels, seed=5, count=2)
+    assert not np.array_equal(first, second)
+
+
+def test_a_style_photo_is_its_latent(styled: Synthesizer) -> None:
+    photo = np.random.default_rng(1).integers(0, 256, (80, 60, 3)).astype(np.uint8)
+    latent = styled.latent(photo)
+    assert latent.shape == (6,)
+    by_photo = styled(maps(1), style=photo, seed=0, count=2)
+    assert np.array_equal(by_photo[:1], styled(maps(1), style=latent))
+    assert not np.array_equal(by_photo[0], by_photo[1])
+    assert np.array_equal(styled(maps(2), style=latent), styled(maps(2), style=latent.expand(2, -1)))
+
+
+def test_the_averaged_weights_are_taken_unless_told_otherwise(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.ckpt", style=False)
+    content = torch.load(path, weights_only=True)
+    averages = {name.replace("generator.", "average."): 2 * w for name, w in content["state_dict"].items()}
+    torch.save(content | {"state_dict": content["state_dict"] | averages}, path)
+    averaged, raw = Synthesizer.load(path), Synthesizer.load(path, ema=False)
+    content = torch.load(path, weights_only=True)["state_dict"]
+    assert torch.equal(averaged.generator.state_dict()["last.weight"], content["average.last.weight"])
+    assert torch.equal(raw.generator.state_dict()["last.weight"], content["generator.last.weight"])
+
+
+def test_labels_alone_are_enough_for_a_model_with_edges(tmp_path: Path) -> None:
+    synthesizer = Synthesizer.load(write_model(tmp_path / "model.ckpt", style=False, edges=True))
+    labels = maps(1)
+    assert np.array_equal(synthesizer(labels), synthesizer(labels, instances=labels.astype(np.uint16)))
+    assert not np.array_equal(synthesizer(labels), synthesizer(labels, instances=np.zeros_like(labels)))
+    with pytest.raises(InputError, match="instances have shape"):
+        synthesizer(labels, instances=labels[:, :32])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"labels": np.full((1, 64, 64), 9)},
+            "label 9 at image 0, row 0, column 0 is out of range; allowed are 0 to 3",
+        ),
+        ({"labels": np.zeros((1, 64, 64), np.float32)}, "a map of ids has an integer type"),
+        ({"labels": maps(1), "style": torch.zeros(5)}, r"the style has shape \(5,\); allowed are \(6,\)"),
+        ({"labels": maps(1), "style": np.zeros((4, 4), np.uint8)}, "a style photo is"),
+        ({"labels": maps(1), "count": 0}, "count is 0"),
+    ],
+)
+def test_what_cannot_be_synthesised(styled: Synthesizer, arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        styled(**arguments)
+
+
+def test_a_model_without_style_takes_none(plain: Synthesizer) -> None:
+    with pytest.raises(InputError, match="has no style; train one with an encoder"):
+        plain(maps(1), style=np.zeros((64, 64, 3), np.uint8))
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "maps").mkdir()
+    for name, labels in zip("ab", maps(2, 64, 64), strict=True):
+        Image.fromarray(labels).save(tmp_path / f"maps/{name}.png")
+    write_model(tmp_path / "model.ckpt", style=True)
+    return tmp_path
+
+
+def test_the_command_writes_pictures_by_the_maps_names(folder: Path) -> None:
+    assert (
+        main(["synthesize", str(folder / "model.ckpt"), str(folder / "maps"), str(folder / "out"), "--seed", "4"]) == 0
+    )
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.png", "b.png"]
+    synthesizer = Synthesizer.load(folder / "model.ckpt")
+    labels, _ = synthesizer.read(folder / "maps/a.png")
+    assert np.array_equal(np.asarray(Image.open(folder / "out/a.png")), synthesizer(labels, seed=4)[0])
+
+
+def test_the_command_takes_style_and_count(folder: Path) -> None:
+    Image.fromarray(np.full((50, 70, 3), 90, np.uint8)).save(folder / "style.jpg")
+    arguments = ["synthesize", str(folder / "model.ckpt"), str(folder / "maps/a.png"), str(folder / "out")]
+    assert main([*arguments, "--style", str(folder / "style.jpg"), "--count", "2"]) == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a_0.png", "a_1.png"]
+
+
+def test_cityscapes_names_are_understood(folder: Path) -> None:
+    city = folder / "gtFine/val/town"
+    city.mkdir(parents=True)
+    labels = Image.open(folder / "maps/a.png")
+    for kind in ("labelIds", "instanceIds", "color"):
+        labels.save(city / f"town_000000_000019_gtFine_{kind}.png")
+    assert main(["synthesize", str(folder / "model.ckpt"), str(folder / "gtFine/val"), str(folder / "out")]) == 0
+    assert [p.name for p in (folder / "out").iterdir()] == ["town_000000_000019.png"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
+        ({"model": "maps/a.png"}, "maps/a.png"),
+        ({"labels": "nowhere"}, "nowhere: no such file or folder"),
+        ({"labels": "empty"}, "no label maps"),
+        ({"labels": "broken.png"}, "broken.png"),
+        ({"labels": "far.png"}, "far.png: label 77 is out of range; allowed are 0 to 3"),
+        ({"flags": "--device=cuda:99"}, "'cuda:99' cannot be used here"),
+        ({"flags": "--count=0"}, "--count is 0"),
+        ({"flags": "--style=nowhere.jpg"}, "nowhere.jpg"),
+        ({"flags": "--instances=empty"}, "no instance map of this name"),
+        ({"flags": "--nonsense"}, "--nonsense"),
+    ],
+)
+def test_bad_input_to_the_command_is_one_line(
+    folder: Path,
+    change: dict[str, str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "empty").mkdir()
+    (folder / "broken.png").write_bytes((folder / "maps/a.png").read_bytes()[:60])
+    Image.fromarray(np.full((64, 64), 77, np.uint8)).save("far.png")
+    given = {"model": "model.ckpt", "labels": "maps", "flags": "--seed=1"} | change
+    assert main(["synthesize", given["model"], given["labels"], "out", given["flags"]]) != 0
+    error = capsys.readouterr().err
+    assert error.startswith("i2i: error:") and error.count("\n") == 1 and message in error
+    assert not (folder / "out").exists()
