@@ -16,3 +16,16 @@ i2i_install() {
     .venv/bin/python -m pip install --quiet --editable ".${extra:+[$extra]}"
     touch "$stamp"
 }
+
+# i2i_train DATASET ROOT [flags of i2i fit]: data check, training (continued where it was left), validation, pictures
+# of the validation maps. With RUN=folder in another place than runs/DATASET-spade.
+i2i_train() {
+    local dataset="$1" root="${2:?the first argument is the folder of the data set}" run
+    run="${RUN:-runs/$dataset-spade}"
+    shift 2
+    i2i_install
+    .venv/bin/i2i data check -c "configs/$dataset/spade.yaml" --data.source.root "$root"
+    .venv/bin/i2i fit -c "configs/$dataset/spade.yaml" --data.source.root "$root" --run "$run" --resume auto "$@"
+    .venv/bin/i2i validate -c "$run/config.yaml"
+    echo "Trained: $run/checkpoints/last.ckpt; pictures after each epoch: $run/previews"
+}

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from i2i.callbacks.checkpoints import LAST, checkpoints
 from i2i.callbacks.preview import Preview
@@ -27,10 +28,12 @@ def run(arguments: Sequence[str]) -> int:
     if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
         raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
     # What Lightning says of itself hides what the user has to read.
-    for package in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(f"{package}.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities"):
+        for logger in (name, f"{name}.rank_zero", f"{name}.seed"):
+            logging.getLogger(logger).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter.*")
+    warnings.filterwarnings("ignore", message="The number of training batches.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
@@ -130,9 +133,12 @@ class TrainingCLI(LightningCLI):
             previews = self._get(self.config_init, "previews")
             if previews:
                 callbacks.append(Preview(str(self.folder / "previews"), previews))
+            # A short epoch still leaves a line in the log.
             batches = len(self.datamodule.dataset("train")) // self.datamodule.batch_size
             settings["log_every_n_steps"] = max(1, min(settings["log_every_n_steps"] or 50, batches))
-            print(f"{self._sizes()}. Writing to {self.folder}: checkpoints, previews, logs, tensorboard, config.yaml")
+            rank_zero_only(print)(
+                f"{self._sizes()}. Writing to {self.folder}: checkpoints, previews, logs, tensorboard, config.yaml"
+            )
         elif settings["logger"] is None:
             settings["logger"] = False
         settings["callbacks"] = [*(settings["callbacks"] or []), *callbacks]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def write(tmp_path: Path) -> Write:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if image is None:
-            image = np.random.default_rng(len(name)).integers(0, 256, (*size, 3)).astype(np.uint8)
+            image = np.random.default_rng(zlib.crc32(name.encode())).integers(0, 256, (*size, 3)).astype(np.uint8)
         Image.fromarray(image).save(path)
         return path
 

@@ -20,7 +20,7 @@ def test_raw_ids_stay_and_the_splits_are_the_published_folders(tmp_path: Path, w
         sample = source.split(split).read(0)
         assert (sample.labels == masks[name]).all() and sample.instances is None
     assert source.encoding.num_classes == 151
-    with pytest.raises(InputError, match="'validation'.*train, val, test"):
+    with pytest.raises(InputError, match=r"'validation'.*train, val, test"):
         source.split("validation")
 
 
@@ -42,7 +42,7 @@ def test_the_full_data_set_is_named(tmp_path: Path, write, trace: str) -> None:
 
 
 def test_a_folder_too_high_and_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no label maps.*ADEChallengeData2016.zip"):
+    with pytest.raises(InputError, match=r"no label maps.*ADEChallengeData2016\.zip"):
         ADE20K(str(tmp_path)).split("train")
     (tmp_path / "ADEChallengeData2016").mkdir()
     with pytest.raises(InputError, match="give that folder as root"):

@@ -70,13 +70,9 @@ def test_the_photo_moves_with_the_labels(resize: Resize, kind: int, seed: int) -
     item = Preparation(resize, flip=0.5)(Sample("a", photo, labels), seed, True)
     seen = ((item["photo"][0] + 1) * 127.5 / 32).numpy()
     expected = item["labels"].numpy()
-    inner = np.ones(expected.shape, bool)
-    for shift in range(-4, 5):
-        for axis in (0, 1):
-            moved = np.roll(expected, shift, axis)
-            inner &= moved == expected
-    if inner.any():
-        assert np.abs(seen - expected)[inner].max() < 0.3, "cubic overshoot is below a third of a step"
+    around = np.lib.stride_tricks.sliding_window_view(expected, (5, 5)).reshape(*(n - 4 for n in expected.shape), 25)
+    inner = around.min(2) == around.max(2)
+    assert np.abs(seen - expected)[2:-2, 2:-2][inner].max(initial=0) < 0.05
 
 
 @given(SIZES, SIZES, st.sampled_from([np.uint8, np.int16, np.int32]))
@@ -183,7 +179,7 @@ def test_colour_jitter_leaves_labels_alone_and_global_randomness_plays_no_part()
 def test_photo_values_reach_from_minus_one_to_one() -> None:
     tensor = photo_tensor(np.array([[[0, 128, 255]]], np.uint8))
     assert tensor.shape == (3, 1, 1) and tensor.dtype == torch.float32
-    assert tensor.ravel().tolist() == pytest.approx([-1, 128 / 127.5 - 1, 1])
+    assert tensor.ravel().tolist() == pytest.approx([-1, 128 / 127.5 - 1, 1], abs=1e-6)
 
 
 @given(resizes(), SIZES)
