@@ -12,4 +12,4 @@
 set -euo pipefail
 exec srun .venv/bin/i2i fit "$@" --resume auto \
     --trainer.accelerator gpu --trainer.devices "$SLURM_NTASKS_PER_NODE" --trainer.num_nodes "$SLURM_NNODES" \
-    --trainer.strategy ddp_find_unused_parameters_true
+    -c configs/trainer/ddp.yaml

@@ -8,5 +8,5 @@ gpus="${1:?the first argument is the number of GPUs of this machine}"
 shift
 exec torchrun --nnodes "${NODES:-1}" --node-rank "${NODE_RANK:-0}" --nproc-per-node "$gpus" \
     --master-addr "${MASTER:-127.0.0.1}" --master-port "${PORT:-29500}" \
-    -m i2i fit "$@" --trainer.accelerator gpu --trainer.devices "$gpus" --trainer.num_nodes "${NODES:-1}" \
-    --trainer.strategy ddp_find_unused_parameters_true
+    -m -- i2i fit "$@" --trainer.accelerator gpu --trainer.devices "$gpus" --trainer.num_nodes "${NODES:-1}" \
+    -c configs/trainer/ddp.yaml

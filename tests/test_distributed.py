@@ -22,7 +22,7 @@ def trained(pairs: Path, run: Path, *flags: str) -> dict[str, torch.Tensor]:
 
 def test_two_processes_train_the_same_model_as_one(pairs: Path, tmp_path: Path) -> None:
     one = trained(pairs, tmp_path / "one", "--data.batch_size", "2")
-    strategy = ["--trainer.devices", "2", "--trainer.strategy", "ddp_find_unused_parameters_true"]
+    strategy = ["-c", str(CONFIG.parent.parent.parent / "configs/trainer/ddp.yaml"), "--trainer.devices", "2"]
     two = trained(pairs, tmp_path / "two", "--data.batch_size", "1", *strategy)
     for name, expected in one.items():
         torch.testing.assert_close(two[name], expected, rtol=1e-9, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")

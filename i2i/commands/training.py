@@ -34,6 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter.*")
     warnings.filterwarnings("ignore", message="The number of training batches.*")
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated.*")  # the newer name is not in old ones
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
