@@ -71,17 +71,19 @@ class TwoPlayerModule(pl.LightningModule):
         return optimizer_g, optimizer_d
 
     def on_train_epoch_start(self) -> None:
-        """Set the learning rates of this epoch: a function of the epoch alone, so a resumed run needs no state."""
+        """Set the learning rates: a function of configuration and epoch, so that a resumed run obeys both."""
         self._last_step_ended = None
+        for player, rates in enumerate(self._rates):
+            for group, rate in zip(self._optimizer(player).param_groups, rates, strict=True):
+                group["lr"] = rate * self._decay()
+
+    def _decay(self) -> float:
         if self.decay_from is None:
-            return
+            return 1.0
         last = self.trainer.max_epochs
         if last is None or last < 0:
             raise InputError("decay_from needs trainer.max_epochs: the rates fall to zero at the last epoch")
-        left = (last - self.current_epoch) / max(last - self.decay_from, 1)
-        for player, rates in enumerate(self._rates):
-            for group, rate in zip(self._optimizer(player).param_groups, rates, strict=True):
-                group["lr"] = rate * min(1.0, left)
+        return min(1.0, (last - self.current_epoch) / max(last - self.decay_from, 1))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip here: under float16 the gradients are unscaled at this point and not before."""

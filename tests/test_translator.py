@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -177,10 +178,12 @@ def test_accumulated_batches_are_one_large_batch() -> None:
         torch.testing.assert_close(parameter, expected[name], rtol=1e-9, atol=1e-12)
 
 
-def test_clipping_bounds_the_step() -> None:
+@pytest.mark.parametrize("precision", ["32", "16-mixed"])
+def test_clipping_bounds_the_step(precision: str) -> None:
+    """Also in float16, where gradients carry the loss scale until just before the step."""
     module = translator(ema_decay=0.0, clip=1e-3, optimizer_g=sgd(1.0), optimizer_d=sgd(1.0))
     before = state(module)
-    train(module, items(2))
+    train(module, items(2), plugins=[mixed(precision)] if "mixed" in precision else [])
     for part in ("generator", "discriminator"):
         parameters = getattr(module, part).named_parameters()
         moved = torch.stack([(p.detach() - before[f"{part}.{name}"]).norm() for name, p in parameters]).norm()
@@ -216,6 +219,35 @@ def test_learning_rates_fall_linearly_to_zero_after_the_last_epoch() -> None:
     watch = Watch()
     train(translator(decay_from=2), items(2), epochs=6, callbacks=[watch])
     assert watch.rates == pytest.approx([0.01, 0.01, 0.01, 0.0075, 0.005, 0.0025])
+
+
+@pytest.mark.parametrize(("precision", "likeness"), [("16-mixed", 0.98), ("bf16-mixed", 0.8)])
+def test_half_precision_takes_nearly_the_same_step(precision: Any, likeness: float) -> None:
+    """In float16 through the loss scaler, whose factor must cancel."""
+    full, half = (translator(True, ema_decay=0.0) for _ in range(2))
+    before = state(full)
+    for module, plugins in ((full, []), (half, [mixed(precision)])):
+        torch.manual_seed(0)
+        train(module, items(2), plugins=plugins)
+    for part in ("generator", "discriminator", "encoder"):
+        moved = [
+            torch.cat([(p.detach() - before[f"{part}.{n}"]).flatten() for n, p in getattr(m, part).named_parameters()])
+            for m in (full, half)
+        ]
+        assert float(torch.cosine_similarity(*moved, dim=0)) > likeness
+        assert float(moved[1].norm() / moved[0].norm()) == pytest.approx(1, abs=0.15)
+
+
+def test_the_gradient_at_the_picture_is_free_of_the_loss_scale() -> None:
+    module = translator(ema_decay=0.0)
+    train(module, items(2), plugins=[mixed("16-mixed")])
+    leaf = torch.tensor([2.0, 3.0], requires_grad=True)
+    torch.testing.assert_close(module.gradient((leaf**2).sum(), leaf), torch.tensor([4.0, 6.0]))
+
+
+def mixed(precision: Any) -> MixedPrecision:
+    scaler = torch.amp.GradScaler("cpu", init_scale=512.0) if precision == "16-mixed" else None
+    return MixedPrecision(precision, "cpu", scaler)
 
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])

@@ -34,7 +34,9 @@ def run(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter.*")
     warnings.filterwarnings("ignore", message="The number of training batches.*")
-    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated.*")  # the newer name is not in old ones
+    warnings.filterwarnings(
+        "ignore", message="`broadcast_buffers` is deprecated.*"
+    )  # the newer name is not in old ones
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
@@ -122,11 +124,7 @@ class TrainingCLI(LightningCLI):
         callbacks: list[pl.Callback] = [RichProgressBar()] if settings["enable_progress_bar"] is not False else []
         if self.subcommand == "fit":
             check_cheap(self.datamodule.source)
-            if settings["logger"] is None:
-                settings["logger"] = [
-                    CSVLogger(self.folder, name="logs"),
-                    TensorBoardLogger(self.folder, name="tensorboard", version=""),
-                ]
+            settings["logger"] = self._loggers(settings["logger"])
             if settings["enable_checkpointing"] is not False:
                 monitor = "validation/l1" if self._validates_on_photos() else None
                 every = self._get(self.config_init, "checkpoint_every")
@@ -144,6 +142,14 @@ class TrainingCLI(LightningCLI):
             settings["logger"] = False
         settings["callbacks"] = [*(settings["callbacks"] or []), *callbacks]
         return super().instantiate_trainer(**kwargs)
+
+    def _loggers(self, given: Any) -> Any:
+        """TensorBoard, or the loggers of the configuration; beside them always a CSV file. False is none at all."""
+        if given is False:
+            return False
+        if given is None or given is True:
+            given = TensorBoardLogger(self.folder, name="tensorboard", version="")
+        return [CSVLogger(self.folder, name="logs"), *(given if isinstance(given, list) else [given])]
 
     def fit(self, model: Translator, datamodule: DataModule) -> None:
         """Train, from the start or from where a run was left."""

@@ -117,6 +117,19 @@ def test_bad_input_is_one_line(
     assert message in one_line(capsys)
 
 
+def test_a_training_that_explodes_stops_in_one_line_and_keeps_the_last_checkpoint(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert fit(pairs, run, "--trainer.max_epochs", "1") == 0
+    before = (run / "checkpoints/last.ckpt").read_bytes()
+    capsys.readouterr()
+    rate = ["--model.optimizer_g.init_args.lr", "1e30", "--model.optimizer_d.init_args.lr", "1e30"]
+    assert fit(pairs, run, "--trainer.max_epochs", "5", "--resume", "auto", *rate) == 1
+    assert "epoch 1, batch" in one_line(capsys)
+    assert (run / "checkpoints/last.ckpt").read_bytes() == before
+
+
 def test_a_damaged_checkpoint_is_not_resumed(
     pairs: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

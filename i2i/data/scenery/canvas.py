@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import cv2
 import numpy as np
@@ -13,6 +14,26 @@ from i2i.data.scenery.noise import Floats
 THING = 1000  # an instance id is class * THING + count for countable things, and the class for everything else
 
 Mask = NDArray[np.bool_]
+
+
+class Class(IntEnum):
+    """The labels, in the order of ``tables/scenes.csv``."""
+
+    SKY = 0
+    CLOUD = 1
+    SUN = 2
+    MOUNTAIN = 3
+    HILL = 4
+    WATER = 5
+    SAND = 6
+    GRASS = 7
+    FLOWERS = 8
+    ROAD = 9
+    ROCK = 10
+    BUSH = 11
+    TREE = 12
+    HOUSE = 13
+    BOAT = 14
 
 
 @dataclass(frozen=True)

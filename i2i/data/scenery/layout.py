@@ -48,7 +48,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Shore:
-    """Where the water is: ``straight`` (beyond a line), ``oval`` (inside), or ``stream`` (along a winding line)."""
+    """Where the water is: ``line`` (beyond it), ``oval`` (inside), or ``stream`` (along a winding line)."""
 
     form: str
     place: tuple[float, float, float, float]  # what they mean is up to the form: see ground.py
@@ -133,11 +133,11 @@ def _draw_ridges(kind: str, rng: np.random.Generator) -> list[Ridge]:
     count = int(mountains + rng.random())
     top = rng.uniform(0.22, 0.33) if kind == "mountains" else rng.uniform(0.12, 0.24)
     for k in range(count):
-        ridges.append(Ridge("mountain", float(top * 0.72**k), 2.0 - 0.8 * k, int(rng.integers(1000))))
+        ridges.append(Ridge("mountain", float(top * 0.72**k), 1.5 - 0.6 * k, int(rng.integers(1000))))
     count = int(hills + rng.random())
     top = rng.uniform(0.07, 0.14)
     for k in range(count):
-        ridges.append(Ridge("hill", float(top * 0.6**k), 0.9 - 0.3 * k, int(rng.integers(1000))))
+        ridges.append(Ridge("hill", float(top * 0.6**k), 0.8 - 0.2 * k, int(rng.integers(1000))))
     if kind not in ("coast", "lake"):
         ridges.append(Ridge("ground", float(rng.uniform(0.012, 0.04)), 0.5, int(rng.integers(1000))))
     return ridges
@@ -146,9 +146,11 @@ def _draw_ridges(kind: str, rng: np.random.Generator) -> list[Ridge]:
 def _draw_shore(kind: str, rng: np.random.Generator) -> Shore | None:
     seed, beach = int(rng.integers(1000)), float(rng.uniform(0.16, 0.4))
     side = float(rng.choice([-1, 1]))
-    if kind == "coast":  # the line leaves the horizon at x = place[0] and reaches the bottom edge at x = place[1]
-        far, near = side * rng.uniform(0.3, 0.9), -side * rng.uniform(0.1, 0.7)
-        return Shore("straight", (far, near, side, 0.0), beach, seed)
+    if kind == "coast" and rng.random() < 0.4:  # land before the sea: a * x + b * s + c > 0
+        return Shore("line", (float(rng.uniform(-0.25, 0.25)), 1.0, -float(rng.uniform(0.22, 0.5)), 0.0), 0.3 * beach, seed)
+    if kind == "coast":  # the shore runs from x = far at the horizon to x = near at the lower edge
+        far, near = side * rng.uniform(0.25, 0.8), -side * rng.uniform(0.0, 0.6)
+        return Shore("line", (-side, float(side * (near - far)), float(side * far), 0.0), beach, seed)
     if kind == "lake" or (kind == "mountains" and rng.random() < 0.5):  # middle x, nearness; radius in x, in log s
         place = (rng.uniform(-0.25, 0.25), rng.uniform(0.16, 0.34), rng.uniform(0.3, 0.55), rng.uniform(0.55, 0.95))
         return Shore("oval", tuple(float(v) for v in place), beach * 0.7, seed)  # type: ignore[arg-type]
