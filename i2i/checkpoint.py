@@ -171,7 +171,7 @@ def load_tensors(path: str | Path) -> dict[str, Any]:
     return contents
 
 
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that under its name there is the old or the new one, never a part of it.
 
     The bytes go to a temporary name in the same folder, are flushed to the disk, and are then renamed.

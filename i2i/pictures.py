@@ -52,7 +52,6 @@ def contact_sheet(rows: Sequence[Sequence[Pixels]], captions: Sequence[str] = ()
     return np.asarray(image)
 
 
-def write_png(path: Path, picture: Pixels) -> None:
-    """Write (H, W, 3) or (H, W) uint8 as PNG, by a temporary name in the same folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_png(path: Path, picture: Pixels | NDArray[np.uint16]) -> None:
+    """Write (H, W, 3) uint8, or (H, W) uint8 or uint16, as PNG, by a temporary name in the same folder."""
     write_atomically(path, lambda file: Image.fromarray(picture).save(file, format="PNG"))

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.files import read_instances, read_labels, read_photo
-from i2i.data.transforms import Resize, map_tensor
+from i2i.data.preparation import map_tensor
+from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.semantics import LabelSemantics

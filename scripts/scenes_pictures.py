@@ -1,6 +1,6 @@
 """Contact sheets of a model that was trained on the procedural scenes: held-out maps, and one map in many styles.
 
-    python scripts/scenes_pictures.py runs/quickstart/checkpoints/last.ckpt runs/quickstart/pictures
+python scripts/scenes_pictures.py runs/quickstart/checkpoints/last.ckpt runs/quickstart/pictures
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from i2i.data.facades import Facades
     from i2i.data.folder import Folder
     from i2i.data.paired import FileSplit, Pair, Sample, Source, Split
+    from i2i.data.preparation import Preparation
     from i2i.data.scenes import Scenes
     from i2i.data.transforms import (
         Fixed,
         NoResize,
-        Preparation,
         Resize,
         ResizeAndCrop,
         ScaleShortSideAndCrop,
@@ -38,11 +38,11 @@ _MODULES = {
     "facades": ("Facades",),
     "folder": ("Folder",),
     "paired": ("FileSplit", "Pair", "Sample", "Source", "Split"),
+    "preparation": ("Preparation",),
     "scenes": ("Scenes",),
     "transforms": (
         "Fixed",
         "NoResize",
-        "Preparation",
         "Resize",
         "ResizeAndCrop",
         "ScaleShortSideAndCrop",

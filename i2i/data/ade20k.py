@@ -37,6 +37,9 @@ class ADE20K(FileSource):
             raise InputError(f"{self.root} is the full ADE20K data set, another archive with other files; {expected}")
         if (self.root / "ADEChallengeData2016").is_dir():
             raise InputError(f"{self.root} holds the folder ADEChallengeData2016; give that folder as root")
+        there = sorted(path.name for path in (self.root / "annotations").glob("*") if path.is_dir())
+        if there and folder not in there:
+            expected += f", or the {name} split named otherwise: --data.source.{name} {there[0]}"
         photos = find_images(self.root / "images" / folder)
         return match(find_images(self.root / "annotations" / folder), photos, None, expected)
 

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from i2i.classes import LabelEncoding
 from i2i.data.paired import FirstOf, Source, Split
+from i2i.data.preparation import Preparation
 from i2i.data.sampler import EpochSampler
-from i2i.data.transforms import Preparation, Resize
+from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.semantics import LabelSemantics
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from i2i.checkpoint import write_atomically
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.paired import SPLITS, Sample, Source
 from i2i.data.scenery.landscape import paint
 from i2i.data.scenery.layout import draw_layout
 from i2i.data.scenery.lighting import STYLES
 from i2i.errors import InputError
+from i2i.pictures import write_png
 
 LIGHTINGS = tuple(STYLES)
 """The names of the lighting styles."""
@@ -48,8 +49,8 @@ class Scenes(Source):
     """Procedural landscapes under several lightings, a pure function of (seed, split, index, size).
 
     Which landscape and which lighting a sample has are drawn independently, so nothing in a label map tells the
-    lighting; see :meth:`lighting`. Instance ids are ``class * 1000 + count`` for suns, clouds, trees, bushes, rocks, houses and
-    boats, and the class for everything else.
+    lighting; see :meth:`lighting`. Instance ids are ``class * 1000 + count`` for the sun, clouds, trees, bushes, rocks,
+    houses and boats, and the class for everything else.
 
     Args:
         size: (height, width) of the pictures, in pixels.
@@ -175,21 +176,11 @@ def _write_sample(folder: Path, sample: Sample) -> None:
     # Ids of things stay below 15 classes * 1000, so 16 bits hold them.
     layers = {"photos": sample.photo, "labels": sample.labels, "instances": sample.instances.astype(np.uint16)}
     for layer, pixels in layers.items():
-        path = _fresh(folder / layer / f"{sample.name}.png")
-        Image.fromarray(pixels).save(path, format="PNG")
-        path.replace(path.with_suffix(""))
+        write_png(folder / layer / f"{sample.name}.png", pixels)
 
 
 def _write_text(path: Path, text: str) -> None:
-    part = _fresh(path)
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def _fresh(path: Path) -> Path:
-    """The name under which a file is written until it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f"{path.name}.part")
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def _check(size: tuple[int, int], lightings: Sequence[str]) -> None:

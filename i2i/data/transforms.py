@@ -1,4 +1,4 @@
-"""From a sample as read to the tensors of a batch: resizing, cropping, flipping, colour jitter.
+"""How samples come to the size that the networks see: stretching and cropping.
 
 Sizes are (height, width) in pixels throughout. Photos are shrunk by averaging and enlarged by cubics; labels and
 instances are always taken from the nearest pixel (the rule of PIL's NEAREST), so that no id is ever invented.
@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from i2i.errors import InputError
 from i2i.recipe import recorded
-
-if TYPE_CHECKING:
-    from i2i.data.augment import Augmentation
-    from i2i.data.paired import Sample
 
 Array = NDArray[Any]
 
@@ -141,75 +135,6 @@ class NoResize(Resize):
         """The nearest multiples."""
         near = [max(1, round(side / self.multiple)) * self.multiple for side in (height, width)]
         return near[0], near[1]
-
-
-@recorded
-class Preparation:
-    """Makes one item of a batch from a sample. In evaluation nothing is random.
-
-    Args:
-        resize: how samples come to size.
-        flip: probability of mirroring photo, labels and instances left to right in training.
-        colour_jitter: strength of random changes of the photo's colours in training, 0 to 1: brightness, contrast and
-            saturation change by up to that share, the hue by up to a tenth of it around the colour circle.
-    """
-
-    def __init__(self, resize: Resize, flip: float = 0.0, colour_jitter: float = 0.0) -> None:
-        for name, value in (("flip", flip), ("colour_jitter", colour_jitter)):
-            if not 0 <= value <= 1:
-                raise InputError(f"{name} is {value}; allowed is 0 to 1")
-        self.resize = resize
-        self.flip = flip
-        self.colour_jitter = colour_jitter
-        self._augmentation: Augmentation | None = None
-
-    def __call__(self, sample: Sample, seed: int, training: bool) -> dict[str, Any]:
-        """One item: ``photo`` (3, h, w) float32 in [-1, 1], ``labels`` (h, w), ``instances`` (h, w) int32, ``name``.
-
-        ``photo`` and ``instances`` are there where the sample has them.
-
-        Args:
-            sample: as read.
-            seed: of everything random; the same seed gives the same item.
-            training: whether to augment.
-
-        Raises:
-            InputError: a sample without photo in training.
-        """
-        photo, labels, instances = sample.photo, sample.labels, sample.instances
-        if training:
-            if photo is None:
-                raise InputError(f"{sample.name} has no photo; training needs one with every label map")
-            photo, labels, instances = self._augment(photo, labels, instances, seed)
-        else:
-            photo = None if photo is None else self.resize.apply_photo(photo)
-            labels = self.resize.apply_labels(labels)
-            instances = None if instances is None else self.resize.apply_labels(instances)
-        item: dict[str, Any] = {"labels": map_tensor(labels), "name": sample.name}
-        if photo is not None:
-            item["photo"] = photo_tensor(photo)
-        if instances is not None:
-            item["instances"] = map_tensor(instances)
-        return item
-
-    def _augment(
-        self, photo: NDArray[np.uint8], labels: Array, instances: Array | None, seed: int
-    ) -> tuple[NDArray[np.uint8], Array, Array | None]:
-        if self._augmentation is None:
-            from i2i.data.augment import Augmentation  # albumentations takes seconds to import; inference needs none
-
-            self._augmentation = Augmentation(self.resize, self.flip, self.colour_jitter)
-        return self._augmentation(photo, labels, instances, seed)
-
-
-def photo_tensor(photo: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float().div_(127.5).sub_(1)
-
-
-def map_tensor(ids: Array) -> Tensor:
-    """(H, W) integers -> a tensor of the same type with its own memory."""
-    return torch.from_numpy(np.array(ids, order="C"))
 
 
 def stretch_photo(photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -84,6 +84,11 @@ def test_measuring_a_checkpoint(trained: Path, pairs: Path, command: str, capsys
     assert "/l1" in capsys.readouterr().out
 
 
+def test_the_saved_configuration_measures(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "-c", str(trained / "config.yaml")]) == 0
+    assert "validation/l1" in capsys.readouterr().out
+
+
 def test_several_configurations_and_short_overrides(pairs: Path, tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text("model:\n  schedule: original\n  accumulate: 2\ndata:\n  batch_size: 1\n")
     flags = ["-c", str(tmp_path / "more.yaml"), "--trainer.max_epochs", "1", "--model.generator.width", "2"]

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from i2i.data.paired import Sample
+from i2i.data.preparation import Preparation, photo_tensor
 from i2i.data.transforms import (
     Fixed,
     NoResize,
-    Preparation,
     Resize,
     ResizeAndCrop,
     ScaleShortSideAndCrop,
     ScaleWidthAndCrop,
-    photo_tensor,
     stretch_map,
     stretch_photo,
 )

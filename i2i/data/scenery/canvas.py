@@ -86,7 +86,7 @@ class Canvas:
         np.copyto(self.codes[window.rows, window.columns], code, where=mask)
 
     def finish(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """The photo (H, W, 3), averaged over 2x2, and the instance ids (H, W): at each pixel, the most frequent of four."""
+        """The photo (H, W, 3), averaged over 2x2, and the instance ids (H, W): the most frequent of each 2x2."""
         rows, columns = self.codes.shape
         planes = [cv2.resize(p, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA) for p in self.photo]
         photo = np.clip(np.stack(planes, 2) * 255 + 0.5, 0, 255).astype(np.uint8)

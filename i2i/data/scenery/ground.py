@@ -46,7 +46,8 @@ def cover(layout: Layout, x: Floats, nearness: Floats) -> Cover:
 
 
 def _across(road: Road, x: Floats, nearness: Floats) -> Floats:
-    middle = nearness * (road.start + road.sway * np.sin(road.turn / nearness + road.phase)) + (1 - nearness) * road.goal
+    bend = road.sway * np.sin(3 * road.turn / (nearness + 0.2) + road.phase)
+    middle = nearness * (road.start + bend) + (1 - nearness) * road.goal
     return np.asarray((x - middle) / (road.half_width * nearness + 0.004), dtype=np.float32)
 
 
@@ -57,11 +58,11 @@ def _shore(shore: Shore, x: Floats, nearness: Floats, away: Floats) -> Floats:
         bays = 0.035 * (0.25 + nearness) * fractal(x * 2, away * 1.5, shore.seed)
         return np.asarray((a * x + b * nearness + c) / (0.3 + nearness) + bays, dtype=np.float32)
     if shore.form == "oval":
-        bays = 0.07 * fractal(x * 2.5, away * 1.5, shore.seed)
-        return np.asarray(np.hypot((x - a) / c, (away + np.log(b + 0.05)) / d) - 1 + bays, dtype=np.float32)
-    middle = nearness * (a + c * np.sin(0.8 / nearness + shore.seed)) + (1 - nearness) * b
-    bays = 0.12 * fractal(x * 2.5, away * 2, shore.seed)
-    return np.asarray(np.abs(x - middle) / (d * (nearness + 0.02)) - 1 + bays, dtype=np.float32)
+        inlets = 0.07 * fractal(x * 2.5, away * 1.5, shore.seed)
+        return np.asarray(np.hypot((x - a) / c, (away + np.log(b + 0.05)) / d) - 1 + inlets, dtype=np.float32)
+    middle = nearness * (a + c * np.sin(2.4 / (nearness + 0.2) + shore.seed)) + (1 - nearness) * b
+    bends = 0.12 * fractal(x * 2.5, away * 2, shore.seed)
+    return np.asarray(np.abs(x - middle) / (d * (nearness + 0.02)) - 1 + bends, dtype=np.float32)
 
 
 def paint_ground(canvas: Canvas, layout: Layout, light: Lighting) -> None:
@@ -84,7 +85,8 @@ def paint_ground(canvas: Canvas, layout: Layout, light: Lighting) -> None:
         canvas.paint(window, found.labels == label, painted, int(label))
 
     if Class.GRASS in present or Class.FLOWERS in present:
-        meadow = mix(colour(*light.grass[0]), colour(*light.grass[1]), 0.5 + 0.24 * mottle + 0.13 * fine)
+        tufts = smooth(u * 30, v * 11, layout.seed + 9) * near
+        meadow = mix(colour(*light.grass[0]), colour(*light.grass[1]), 0.5 + 0.18 * mottle + 0.1 * fine + 0.13 * tufts)
     if Class.GRASS in present:
         put(Class.GRASS, light.lit(light.snowed(meadow, 0.88 + 0.1 * mottle + 0.06 * fine), 0.62 + 0.08 * mottle, far))
     if Class.FLOWERS in present:
@@ -107,12 +109,12 @@ def _flowers(u: Floats, v: Floats, near: Floats, meadow: Floats, layout: Layout,
     # Blossoms of one family of hues, so that the class stays recognisable from picture to picture.
     first, second = colour(0.86, 0.22, 0.52), colour(0.62, 0.36, 0.86)
     surface = mix(meadow * 0.9, colour(0.72, 0.32, 0.62), 0.4 + 0.1 * (1 - near))
-    for seed, petal, sharpness in ((3, first, 0.9), (4, second, 0.9)):
-        dots = ramp(0.35, 0.9, smooth(u * 10, v * 12, layout.seed + seed))
-        surface = mix(surface, petal, sharpness * dots * (0.3 + 0.7 * near))
+    for seed, petal in ((3, first), (4, second)):
+        dots = ramp(0.3, 0.9, smooth(u * 17, v * 17, layout.seed + seed))
+        surface = mix(surface, petal, dots * (0.2 + 0.75 * near))
     gone = 0.45 if light.leaves[1][0] > 0.6 else 0.0  # in autumn most have withered
     surface = mix(surface, colour(0.55, 0.34, 0.24), gone)
-    return light.snowed(surface, np.clip(0.62 - 0.25 * smooth(u * 10, v * 12, layout.seed + 3), 0, 0.85))
+    return light.snowed(surface, np.clip(0.7 - 0.2 * smooth(u * 17, v * 17, layout.seed + 3), 0, 0.88))
 
 
 def _road(
@@ -130,13 +132,22 @@ def _road(
 
 
 def _water(
-    canvas: Canvas, window: Window, nearness: Floats, u: Floats, v: Floats, shore: Floats, layout: Layout, light: Lighting
+    canvas: Canvas,
+    window: Window,
+    nearness: Floats,
+    u: Floats,
+    v: Floats,
+    shore: Floats,
+    layout: Layout,
+    light: Lighting,
 ) -> Floats:
     """The mirrored sky and ridges on the colour of the deep, broken by waves; foam at the edge; the sun's path."""
     calm = layout.shore is None or layout.shore.form != "line"
-    waves = smooth(u * 1.8, v * 16, layout.seed + 7) * 0.6 + smooth(u * 4, v * 34, layout.seed + 8) * ramp(0.1, 0.5, nearness)
+    ripples = smooth(u * 4, v * 34, layout.seed + 8) * ramp(0.1, 0.5, nearness)
+    waves = 0.6 * smooth(u * 1.8, v * 16, layout.seed + 7) + ripples
     shift = (0.008 if calm else 0.014) * waves * (0.3 + nearness)
-    rows = np.clip((2 * layout.horizon - window.y + shift) * canvas.unit, 0, layout.horizon * canvas.unit - 1)
+    # The nearest water mirrors the top of the picture: what lies above was never painted.
+    rows = np.clip((layout.horizon * (1 - nearness) + shift) * canvas.unit, 0, layout.horizon * canvas.unit - 1)
     columns = np.broadcast_to(np.arange(canvas.photo.shape[2])[window.columns], u.shape)
     mirrored = canvas.photo[:, rows.astype(np.intp), columns]
     depth = ramp(0.0, -0.5, shore)
@@ -148,4 +159,5 @@ def _water(
     painted = mix(painted, light.lit(colour(0.92, 0.95, 0.96), 0.6, 0.0), foam)
     sun_x = layout.sun[0]
     path = np.exp(-(((window.x - np.float32(sun_x)) / (0.05 + 0.06 * nearness)) ** 2)) * ramp(-0.1, 1.3, waves)
-    return np.minimum(painted + colour(*light.disc) * (np.float32(light.glow[0] * 1.3) * path), 1)
+    glitter = colour(*light.disc) * (np.float32(light.glow[0] * 1.3) * path)
+    return np.asarray(np.minimum(painted + glitter, 1), dtype=np.float32)

@@ -59,14 +59,14 @@ def paint(
 
 
 def standing(layout: Layout) -> list[Thing]:
-    """The candidates that the ground allows: both ends of the foot, and its middle, are on what they may stand on."""
+    """The candidates that the ground allows: all of the foot is on what they may stand on."""
     if not layout.candidates:
         return []
-    sides = np.array([[-0.3], [0.0], [0.3]])
+    across = np.linspace(-0.36, 0.36, 9)[:, None]
     x = np.array([thing.x for thing in layout.candidates])
     near = np.array([thing.nearness for thing in layout.candidates])
     reach = np.array([thing.size * (2.4 if thing.kind == "house" else 0.6) for thing in layout.candidates]) * near
-    points = (x + sides * reach).astype(np.float32)
+    points = (x + across * reach).astype(np.float32)
     labels = cover(layout, points, np.broadcast_to(near, points.shape).astype(np.float32)).labels
     return [
         thing

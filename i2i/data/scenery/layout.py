@@ -6,8 +6,8 @@ at ``nearness`` s a thing of size 1 appears s high; its foot is at y = horizon +
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +58,10 @@ class Shore:
 
 @dataclass(frozen=True)
 class Road:
-    """A winding road: at nearness s its middle is at x = s * (start + sway * sin(turn / s + phase)) + (1 - s) * goal."""
+    """A winding road.
+
+    At nearness s its middle is at x = s * (start + sway * sin(3 * turn / (s + 0.2) + phase)) + (1 - s) * goal.
+    """
 
     start: float
     goal: float
@@ -87,8 +90,8 @@ class Layout:
     @property
     def light(self) -> float:
         """From which side the direct light comes: -1 (left) to 1 (right), never quite from ahead."""
-        x = self.sun[0]
-        return float(np.sign(x) * np.clip(abs(x) * 1.8, 0.45, 1.0)) or 1.0
+        strength = min(max(abs(self.sun[0]) * 1.8, 0.45), 1.0)
+        return math.copysign(strength, self.sun[0])
 
 
 def draw_layout(rng: np.random.Generator) -> Layout:
@@ -108,14 +111,14 @@ def draw_layout(rng: np.random.Generator) -> Layout:
         clouds=_draw_clouds(horizon, sun, rng),
         ridges=_draw_ridges(kind, rng),
         shore=shore,
-        road=_draw_road(kind, rng),
+        road=_draw_road(kind, rng) if shore is None else None,
         flowers=_draw_flowers(kind, rng),
         candidates=_draw_things(kind, shore, rng),
     )
 
 
 def _draw_clouds(horizon: float, sun: tuple[float, float, float], rng: np.random.Generator) -> list[Cloud]:
-    clouds = []
+    clouds: list[Cloud] = []
     for _ in range(int(rng.integers(2, 9))):
         height = rng.uniform(0.25, 0.8)  # low clouds are far and small
         x, y, width = rng.uniform(-_REACH, _REACH), horizon * (1 - height), 0.14 + 0.36 * height * rng.uniform(0.5, 1.2)
@@ -139,7 +142,7 @@ def _draw_ridges(kind: str, rng: np.random.Generator) -> list[Ridge]:
     for k in range(count):
         ridges.append(Ridge("hill", float(top * 0.6**k), 0.8 - 0.2 * k, int(rng.integers(1000))))
     if kind not in ("coast", "lake"):
-        ridges.append(Ridge("ground", float(rng.uniform(0.012, 0.04)), 0.5, int(rng.integers(1000))))
+        ridges.append(Ridge("ground", float(rng.uniform(0.012, 0.04)), 0.6, int(rng.integers(1000))))
     return ridges
 
 
@@ -147,16 +150,17 @@ def _draw_shore(kind: str, rng: np.random.Generator) -> Shore | None:
     seed, beach = int(rng.integers(1000)), float(rng.uniform(0.16, 0.4))
     side = float(rng.choice([-1, 1]))
     if kind == "coast" and rng.random() < 0.4:  # land before the sea: a * x + b * s + c > 0
-        return Shore("line", (float(rng.uniform(-0.25, 0.25)), 1.0, -float(rng.uniform(0.22, 0.5)), 0.0), 0.3 * beach, seed)
+        tilt, start = float(rng.uniform(-0.25, 0.25)), float(rng.uniform(0.22, 0.5))
+        return Shore("line", (tilt, 1.0, -start, 0.0), 0.3 * beach, seed)
     if kind == "coast":  # the shore runs from x = far at the horizon to x = near at the lower edge
         far, near = side * rng.uniform(0.25, 0.8), -side * rng.uniform(0.0, 0.6)
         return Shore("line", (-side, float(side * (near - far)), float(side * far), 0.0), beach, seed)
     if kind == "lake" or (kind == "mountains" and rng.random() < 0.5):  # middle x, nearness; radius in x, in log s
         place = (rng.uniform(-0.25, 0.25), rng.uniform(0.16, 0.34), rng.uniform(0.3, 0.55), rng.uniform(0.55, 0.95))
-        return Shore("oval", tuple(float(v) for v in place), beach * 0.7, seed)  # type: ignore[arg-type]
+        return Shore("oval", place, beach * 0.7, seed)
     if kind == "river":  # start, goal, sway, half width
         place = (rng.uniform(-0.3, 0.3), rng.uniform(-0.3, 0.3), rng.uniform(0.15, 0.4), rng.uniform(0.16, 0.3))
-        return Shore("stream", tuple(float(v) for v in place), beach * 0.8, seed)  # type: ignore[arg-type]
+        return Shore("stream", place, beach * 0.8, seed)
     return None
 
 
@@ -183,46 +187,52 @@ def _draw_flowers(kind: str, rng: np.random.Generator) -> float | None:
 
 # How many candidates of each thing a landscape gets over its whole reach (some fall where they cannot stand).
 _COUNTS: dict[str, dict[str, float]] = {
-    "coast": {"broadleaf": 9, "conifer": 2, "bush": 14, "rock": 20, "house": 3, "boat": 7},
-    "lake": {"broadleaf": 8, "conifer": 18, "bush": 8, "rock": 12, "house": 2, "boat": 4},
+    "coast": {"broadleaf": 9, "conifer": 2, "bush": 14, "rock": 20, "house": 3, "boat": 14},
+    "lake": {"broadleaf": 8, "conifer": 18, "bush": 8, "rock": 12, "house": 2, "boat": 10},
     "river": {"broadleaf": 14, "conifer": 8, "bush": 12, "rock": 12, "house": 2},
     "road": {"broadleaf": 18, "conifer": 8, "bush": 10, "rock": 8, "house": 3},
     "village": {"broadleaf": 14, "conifer": 4, "bush": 12, "rock": 3, "house": 14},
     "meadow": {"broadleaf": 11, "conifer": 3, "bush": 10, "rock": 7, "house": 2},
-    "mountains": {"broadleaf": 2, "conifer": 34, "bush": 6, "rock": 20, "house": 1, "boat": 1},
+    "mountains": {"broadleaf": 2, "conifer": 34, "bush": 6, "rock": 20, "house": 1, "boat": 3},
     "desert": {"bush": 16, "rock": 26},
 }
 _SIZES = {
     "broadleaf": (0.55, 0.95), "conifer": (0.6, 1.1), "bush": (0.13, 0.24),
-    "rock": (0.1, 0.34), "house": (0.5, 0.7), "boat": (0.5, 0.8),
+    "rock": (0.1, 0.34), "house": (0.5, 0.7), "boat": (0.6, 0.95),
 }  # fmt: skip
 _WIDTHS = {"house": 1.7, "broadleaf": 0.55, "conifer": 0.35, "bush": 0.8, "rock": 1.0, "boat": 1.0}  # per size
 _NEAREST = {"house": 0.62, "boat": 0.5, "broadleaf": 0.8, "conifer": 0.75, "bush": 0.95, "rock": 0.92}
+_SMALLEST = 0.03  # height in the picture below which a thing would be a speck
 
 
 def _draw_things(kind: str, shore: Shore | None, rng: np.random.Generator) -> list[Thing]:
     things: list[Thing] = []
-    counts: dict[str, Any] = dict(_COUNTS[kind])
-    if shore is None:
-        counts.pop("boat", None)
     for what in ("house", "boat", "broadleaf", "conifer", "rock", "bush"):  # those drawn first have the first claim
-        for _ in range(int(counts.get(what, 0) * rng.uniform(0.7, 1.3) + rng.random())):
-            nearness = float(np.exp(rng.uniform(np.log(0.07), np.log(_NEAREST[what]))))
-            thing = Thing(
-                what,
-                float(rng.uniform(-_REACH, _REACH)),
-                nearness,
-                float(rng.uniform(*_SIZES[what])),
-                int(rng.integers(1 << 30)),
-            )
-            if all(_apart(thing, other) for other in things):
+        count = int(_COUNTS[kind].get(what, 0) * rng.uniform(0.7, 1.3) + rng.random())
+        if what == "boat" and shore is None:
+            continue
+        sizes = rng.uniform(*_SIZES[what], count)
+        farthest = np.maximum(0.07, _SMALLEST / sizes)
+        nearness = farthest * (_NEAREST[what] / farthest) ** rng.random(count)
+        places, seeds = rng.uniform(-_REACH, _REACH, count), rng.integers(1 << 30, size=count)
+        for x, near, size, seed in zip(*(a.tolist() for a in (places, nearness, sizes, seeds)), strict=True):
+            thing = Thing(what, x, near, size, seed)
+            if _has_room(thing, things):
                 things.append(thing)
     return sorted(things, key=lambda thing: thing.nearness)
 
 
-def _apart(one: Thing, other: Thing) -> bool:
-    """Whether neither stands in the other: houses and boats need room, trees may form groups."""
-    room = 0.5 if "house" in (one.kind, other.kind) or "boat" in (one.kind, other.kind) else 0.22
-    reach = sum(_WIDTHS[t.kind] * t.size * t.nearness for t in (one, other)) * room
-    depth = abs(np.log(one.nearness / other.nearness))
-    return abs(one.x - other.x) > reach or depth > (0.55 if room == 0.5 else 0.12)
+def _has_room(thing: Thing, others: list[Thing]) -> bool:
+    """Whether it stands in no other thing: houses and boats need room, trees may form groups."""
+    near, half = thing.nearness, _WIDTHS[thing.kind] * thing.size * thing.nearness
+    roomy = thing.kind in _ROOMY
+    for other in others:
+        room, ratio = (0.5, 1.73) if roomy or other.kind in _ROOMY else (0.22, 1.13)
+        if near < other.nearness * ratio and other.nearness < near * ratio:
+            reach = half + _WIDTHS[other.kind] * other.size * other.nearness
+            if abs(thing.x - other.x) < reach * room:
+                return False
+    return True
+
+
+_ROOMY = ("house", "boat")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]  # float32 wherever there are many
 
 _PERIOD = 256  # texels after which a tile repeats
 _PADDED = 1024  # the tile is stored repeated, because look-ups across its border are several times slower

@@ -13,17 +13,19 @@ from i2i.data.scenery.noise import Floats, fractal, smooth
 _WALLS = ((0.93, 0.88, 0.78), (0.90, 0.80, 0.66), (0.95, 0.93, 0.90), (0.86, 0.72, 0.62))
 _ROOFS = ((0.68, 0.25, 0.17), (0.60, 0.22, 0.16), (0.74, 0.32, 0.20), (0.56, 0.24, 0.20))
 _LAMP = colour(1.0, 0.82, 0.42)
+_SHADOWS = {"broadleaf": 0.36, "conifer": 0.26, "bush": 0.85, "rock": 0.75, "house": 0.85, "boat": 0.4}  # per size
 
 
 def paint_shadow(canvas: Canvas, thing: Thing, foot: float, layout: Layout, light: Lighting) -> None:
     """Darken the ground at the foot, and on the side away from the sun."""
-    size = thing.size * thing.nearness * {"broadleaf": 0.36, "conifer": 0.26, "bush": 0.85, "rock": 0.75}.get(thing.kind, 0.85)
+    size = thing.size * thing.nearness * _SHADOWS[thing.kind]
     flat = 0.1 + 0.12 * thing.nearness
     x0, y0 = thing.x - 0.45 * layout.light * size, foot - 0.2 * flat * size
     window = canvas.window(x0 - 1.3 * size, x0 + 1.3 * size, foot - flat * size * 1.4, foot + flat * size * 1.4)
     if window is None:
         return
-    x, y = (window.x - np.float32(x0)) / np.float32(1.25 * size), (window.y - np.float32(y0)) / np.float32(1.3 * flat * size)
+    x = (window.x - np.float32(x0)) / np.float32(1.25 * size)
+    y = (window.y - np.float32(y0)) / np.float32(1.3 * flat * size)
     strength = 0.75 * ramp(1.0, 0.35, x * x + y * y)
     strength[canvas.codes[window.rows, window.columns] >= THING] = 0
     ambient, direct = colour(*light.ambient), colour(*light.direct)
@@ -84,7 +86,7 @@ def paint_house(canvas: Canvas, thing: Thing, foot: float, code: int, layout: La
         canvas.paint(window, mask, mix(glass, _LAMP, light.lamps), code)
 
     flat = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
-    streaks = 0.05 * smooth(x * 6 + flat, y * 6, thing.seed % 256)
+    streaks = 0.025 * smooth(x * 6 + flat, y * 6, thing.seed % 256)
     slope = np.abs(x - ridge) / ((corner - left) / 2)
     paint((x > ridge + 0.42) & (x < ridge + 0.56) & (y > 0.7) & (y < top + 0.14), roof * 0.8 + flat, long_shade)
     paint((x > left) & (x < corner) & (y < eaves + (top - eaves) * (1 - slope)), wall * (0.96 + streaks), gable_shade)
@@ -123,7 +125,8 @@ def paint_boat(canvas: Canvas, thing: Thing, foot: float, code: int, layout: Lay
     flat = np.zeros(up.shape[:1] + x.shape[1:], np.float32)
     water = canvas.photo[:, window.rows, window.columns]
     mirror = (main | jib) & ~up & (canvas.codes[window.rows, window.columns] == Class.WATER)
-    sail = light.lit(colour(0.96, 0.94, 0.88) * (0.95 + 0.1 * x) + flat, 0.45 + 0.3 * np.sign(turned * layout.light), away)
+    canvassed = colour(0.96, 0.94, 0.88) * (0.95 + 0.1 * x) + flat
+    sail = light.lit(canvassed, 0.45 + 0.3 * float(np.sign(turned * layout.light)), away)
     water[:] = np.where(mirror, mix(water, sail, 0.35), water)
     canvas.paint(window, mast & up, light.lit(colour(0.36, 0.26, 0.18) + flat, 0.5, away), code)
     canvas.paint(window, (main | jib) & up, sail, code)

@@ -40,7 +40,7 @@ def _peaks(x: Floats, ridge: Ridge) -> tuple[Floats, Floats]:
     heights = ridge.height * rng.uniform(0.45, 1.0, len(places))
     widths = heights * rng.uniform(1.0, 1.6, len(places)) + 0.08
     knots = np.linspace(-_REACH, _REACH, 140)
-    jags = np.interp(x[0], knots, rng.uniform(-1, 1, len(knots))) + 0.6 * np.interp(x[0], knots, rng.uniform(-1, 1, 140))
+    jags = np.interp(x[0], knots, rng.uniform(-1.4, 1.4, len(knots)))
     away = x[0][None] - places[:, None]
     tents = heights[:, None] * (1 - np.abs(away) / widths[:, None])
     owner = tents.argmax(0)
@@ -53,8 +53,10 @@ def _mountain(
     x: Floats, y: Floats, sides: Floats, below: Floats, ridge: Ridge, layout: Layout, light: Lighting
 ) -> Floats:
     rough = fractal(x * 5, y * 4, ridge.seed)
-    spur = sides + 0.9 * below * rough * 0.45
-    facing = ramp(-0.02, 0.02, spur * np.float32(layout.light))
+    # Arêtes and valleys wander as they descend: each pixel looks up the peak of a column a little to the side.
+    wander = 0.45 * below * rough
+    columns = np.arange(x.shape[1]) + (wander / (x[0, 1] - x[0, 0])).astype(np.intp)
+    facing = ramp(-0.02, 0.02, (sides[0][np.clip(columns, 0, x.shape[1] - 1)] + wander) * np.float32(layout.light))
     shade = np.clip(0.12 + 0.75 * facing + 0.13 * relief(x * 7, y * 5, ridge.seed) * layout.light, 0, 1.2)
     altitude = (layout.horizon - y) / np.float32(ridge.height) + 0.07 * rough
     stone = colour(0.66, 0.40, 0.28) if layout.kind == "desert" else colour(0.44, 0.42, 0.44)

@@ -54,15 +54,18 @@ def paint_cloud(canvas: Canvas, cloud: Cloud, count: int, layout: Layout, light:
     x, y = (window.x - cloud.x) / size, (window.y - cloud.y) / size
     wisps = smooth(x * 9, y * 9, cloud.seed) * 0.5 + smooth(x * 4, y * 4, cloud.seed + 5)
     field = np.full(wisps.shape, -9, np.float32)
-    roundness = np.zeros(wisps.shape, np.float32)
+    roundness, weights = np.zeros(wisps.shape, np.float32), np.full(wisps.shape, 1e-9, np.float32)
     for place in np.linspace(-0.36, 0.36, 7) + rng.uniform(-0.04, 0.04, 7):
         radius = (0.1 + 0.13 * (1 - (place / 0.42) ** 2)) * rng.uniform(0.8, 1.15)
         dx, dy = (x - np.float32(place)) / np.float32(radius), (y + np.float32(0.55 * radius)) / np.float32(radius)
         puff = 1 - dx * dx - dy * dy
-        roundness = np.where(puff > field, 0.35 * dx * np.float32(layout.light) - 0.65 * dy, roundness)
+        weight = np.exp(np.maximum(5 * puff, -20))  # puffs melt into each other
+        roundness += weight * (0.35 * dx * np.float32(layout.light) - 0.65 * dy)
+        weights += weight
         field = np.maximum(field, puff)
     field += 0.14 * wisps - 6 * np.maximum(y, 0) / 0.1
-    lit = ramp(-0.55, 0.75, roundness - 1.6 * (y + 0.12) + 0.12 * wisps)
+    lit = ramp(-0.55, 0.75, roundness / weights - 1.6 * (y + 0.12) + 0.12 * wisps)
     shown = mix(colour(*light.cloud_shade), colour(*light.cloud), lit)
     behind = canvas.photo[:, window.rows, window.columns]
-    canvas.paint(window, field > 0, mix(behind, shown, 0.35 + 0.65 * ramp(0, 0.25, field)), int(Class.CLOUD) * THING + count)
+    shown = mix(behind, shown, 0.35 + 0.65 * ramp(0, 0.25, field))  # thin at the rim
+    canvas.paint(window, field > 0, shown, int(Class.CLOUD) * THING + count)
