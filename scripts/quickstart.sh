@@ -23,6 +23,7 @@ Look at
   $run/pictures/comparison.png   label map | synthesised | real, of scenes that were held out
   $run/pictures/styles.png       one map in the styles of several photos
 The checkpoint is $model; it needs no other file. Next:
-  .venv/bin/i2i data write-scenes $run/scenes --train 0 --val 20 --size 64 64
-  .venv/bin/i2i synthesize $model $run/scenes/val/labels $run/photos --count 3
+  .venv/bin/i2i data write-scenes $run/scenes --train 0 --val 20 --size 128 128
+  .venv/bin/i2i synthesize $model $run/scenes/val/labels $run/photos --instances $run/scenes/val/instances --count 3
+  .venv/bin/python scripts/scenes_style_control.py $model
 EOF

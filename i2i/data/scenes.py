@@ -60,6 +60,7 @@ class Scenes(Source):
         seed: another seed gives other landscapes.
         lightings: the styles to draw from; all of ``LIGHTINGS`` by default.
         instances: give instance maps, too.
+        cache: megabytes of painted samples that each process keeps, so that later epochs paint nothing; 0 for none.
 
     Raises:
         InputError: a number, the size or a lighting is not allowed.
@@ -74,6 +75,7 @@ class Scenes(Source):
         seed: int = 0,
         lightings: Sequence[str] | None = None,
         instances: bool = True,
+        cache: int = 256,
     ) -> None:
         self.size = (int(size[0]), int(size[1]))
         self.counts = {"train": train, "val": val, "test": test}
@@ -82,7 +84,8 @@ class Scenes(Source):
         self.has_instances = instances
         self.encoding = LabelEncoding(ClassTable.load("scenes"))
         _check(self.size, self.lightings)
-        for what, number in [*self.counts.items(), ("seed", seed)]:
+        self.cache = cache
+        for what, number in [*self.counts.items(), ("seed", seed), ("cache", cache)]:
             if number < 0:
                 raise InputError(f"scenes: {what} is {number}; allowed are integers from 0 up")
 
@@ -107,7 +110,7 @@ class Scenes(Source):
 
 
 class SceneSplit:
-    """The samples of one split of :class:`Scenes`; each is painted anew whenever it is read.
+    """The samples of one split of :class:`Scenes`; each is painted when it is first read.
 
     Args:
         scenes: the source.
@@ -117,6 +120,9 @@ class SceneSplit:
     def __init__(self, scenes: Scenes, split: str) -> None:
         self.scenes = scenes
         self.split = split
+        self._painted: dict[int, Sample] = {}
+        # photo, labels and instances take 3, 1 and 4 bytes a pixel; all orders are random, so none is worth evicting
+        self._room = scenes.cache * 1_000_000 // (8 * scenes.size[0] * scenes.size[1])
 
     def __len__(self) -> int:
         return self.scenes.counts[self.split]
@@ -126,13 +132,19 @@ class SceneSplit:
         return f"{self.split}_{index:05d}"
 
     def read(self, index: int) -> Sample:
-        """Paint one sample."""
+        """Paint one sample, or take it from memory. The arrays are shared: they are not to be written to."""
+        if index in self._painted:
+            return self._painted[index]
         if not 0 <= index < len(self):
             raise IndexError(f"{self.split} has samples 0 to {len(self) - 1}, not {index}")
         scenes = self.scenes
         seed, lighting = scenes.layout_seed(self.split, index), scenes.lighting(self.split, index)
         sample = render(seed, scenes.size, lighting, self.name(index))
-        return sample if scenes.has_instances else Sample(sample.name, sample.photo, sample.labels)
+        if not scenes.has_instances:
+            sample = Sample(sample.name, sample.photo, sample.labels)
+        if len(self._painted) < self._room:
+            self._painted[index] = sample
+        return sample
 
 
 def write_scenes(

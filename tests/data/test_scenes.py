@@ -226,3 +226,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file"):
         write_scenes(tmp_path / "file", train=1, val=0, size=(16, 16))
+
+
+def test_a_sample_is_painted_once_and_comes_back_the_same() -> None:
+    kept, painted = Scenes((32, 32), train=3).split("train"), Scenes((32, 32), train=3, cache=0).split("train")
+    assert kept.read(1) is kept.read(1)
+    assert painted.read(1) is not painted.read(1)
+    for name in ("photo", "labels", "instances"):
+        assert np.array_equal(getattr(kept.read(1), name), getattr(painted.read(1), name))
