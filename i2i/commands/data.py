@@ -48,6 +48,7 @@ def _check(configs: Sequence[str], overrides: Sequence[str]) -> int:
 def _read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
     """The data set of configurations of `i2i fit`; later ones and ``--data.…`` flags override."""
     parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--config", action="config")
     parser.add_class_arguments(DataModule, "data", sub_configs=True)
     sections = []
     for config in configs:
@@ -57,5 +58,5 @@ def _read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
             raise InputError(f"cannot read the configuration {config}: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{config}: not a configuration of i2i fit")
-        sections += ["--data", json.dumps(content.get("data", {}))]
+        sections += ["--config", json.dumps({"data": content.get("data", {})})]
     return cast(DataModule, parser.instantiate(parser.parse_args([*sections, *overrides])).data)
