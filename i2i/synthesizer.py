@@ -159,6 +159,10 @@ class Synthesizer:
         if self.style_dim is None:
             if style is not None:
                 raise InputError("this model has no style; train one with an encoder, or leave the style out")
+            if count > 1:
+                raise InputError(
+                    f"count is {count}, but this model has no style: all pictures of a map would be the same"
+                )
             return None
         # Drawn on the CPU: the same seed gives the same styles on every device.
         generator = torch.Generator()

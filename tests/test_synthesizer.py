@@ -52,9 +52,9 @@ def maps(count: int = 2, height: int = 64, width: int = 64) -> np.ndarray:
 
 
 def test_photos_have_the_size_of_the_maps(styled: Synthesizer, plain: Synthesizer) -> None:
-    for synthesizer in (styled, plain):
-        photos = synthesizer(maps(2, 64, 96), seed=0, count=3)
-        assert photos.shape == (6, 64, 96, 3) and photos.dtype == np.uint8
+    for synthesizer, count in ((styled, 3), (plain, 1)):
+        photos = synthesizer(maps(2, 64, 96), seed=0, count=count)
+        assert photos.shape == (2 * count, 64, 96, 3) and photos.dtype == np.uint8
         assert synthesizer(maps(1)[0], seed=0).shape == (1, 64, 64, 3)
 
 
@@ -133,6 +133,8 @@ def test_what_cannot_be_synthesised(styled: Synthesizer, arguments: dict[str, ob
 def test_a_model_without_style_takes_none(plain: Synthesizer) -> None:
     with pytest.raises(InputError, match="has no style; train one with an encoder"):
         plain(maps(1), style=np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(InputError, match="all pictures of a map would be the same"):
+        plain(maps(1), count=2)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
