@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from i2i.callbacks.checkpoints import LAST, checkpoints
 from i2i.callbacks.preview import Preview
+from i2i.callbacks.progress import progress
 from i2i.checkpoint import load_file
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
@@ -123,7 +123,7 @@ class TrainingCLI(LightningCLI):
         """The trainer of the configuration, with the run's folder, logs, checkpoints and previews."""
         settings = self._get(self.config_init, "trainer")
         settings["default_root_dir"] = str(self.folder)
-        callbacks: list[pl.Callback] = [RichProgressBar()] if settings["enable_progress_bar"] is not False else []
+        callbacks: list[pl.Callback] = [progress()] if settings["enable_progress_bar"] is not False else []
         if self.subcommand == "fit":
             check_cheap(self.datamodule.source)
             settings["logger"] = self._loggers(settings["logger"])

@@ -177,3 +177,10 @@ def test_every_shipped_configuration_parses(path: Path, tmp_path: Path, capsys: 
     assert left.value.code == 0
     printed = capsys.readouterr().out
     assert "i2i.nn.spade.SPADEGenerator" in printed
+
+
+def test_progress_is_told_in_a_log_file_too(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(pairs, tmp_path / "run", "--trainer.enable_progress_bar", "true") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("validation/l1" in line for line in lines)
