@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -123,7 +124,10 @@ class TrainingCLI(LightningCLI):
         """The trainer of the configuration, with the run's folder, logs, checkpoints and previews."""
         settings = self._get(self.config_init, "trainer")
         settings["default_root_dir"] = str(self.folder)
-        callbacks: list[pl.Callback] = [progress()] if settings["enable_progress_bar"] is not False else []
+        callbacks: list[pl.Callback] = []
+        if settings["enable_progress_bar"] is not False:
+            callbacks.append(progress())
+            settings["enable_progress_bar"] = isinstance(callbacks[0], ProgressBar)
         if self.subcommand == "fit":
             check_cheap(self.datamodule.source)
             settings["logger"] = self._loggers(settings["logger"])
@@ -137,9 +141,8 @@ class TrainingCLI(LightningCLI):
             # A short epoch still leaves a line in the log.
             batches = len(self.datamodule.dataset("train")) // self.datamodule.batch_size
             settings["log_every_n_steps"] = max(1, min(settings["log_every_n_steps"] or 50, batches))
-            rank_zero_only(print)(
-                f"{self._sizes()}. Writing to {self.folder}: checkpoints, previews, logs, tensorboard, config.yaml"
-            )
+            kept = "checkpoints, previews, logs, tensorboard, config.yaml"
+            rank_zero_only(print)(f"{self._sizes()}. Writing to {self.folder}: {kept}", flush=True)
         elif settings["logger"] is None:
             settings["logger"] = False
         settings["callbacks"] = [*(settings["callbacks"] or []), *callbacks]
