@@ -70,7 +70,7 @@ class SaveConfig(SaveConfigCallback):
             folder.mkdir(parents=True, exist_ok=True)
             config = self.config.clone()
             config.pop("resume")  # so that the file serves `validate` and `test`, and another `fit`, too
-            self.parser.save(config, folder / "config.yaml", skip_none=False, overwrite=True, multifile=False)
+            self.parser.save(config, folder / "config.yaml", skip_unset=False, overwrite=True, multifile=False)
 
 
 class TrainingCLI(LightningCLI):
