@@ -1,11 +1,14 @@
 """The condition that flows through every network: an integer class map, optionally with instance edges.
 
-Integers travel; the one-hot tensor is made where a convolution needs it and kept for the batch.
+Integers travel. What is made of them (other sizes, label patterns, the one-hot tensor) is made on demand and kept with
+the map, so that it is made once for all layers and, where a map is used again, once for all its pictures.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.errors import InputError
+from i2i.patterns import Patterns, find_patterns
 from i2i.recipe import recorded
+
+T = TypeVar("T")
 
 Maps = Tensor | NDArray[Any]
 
@@ -33,6 +39,8 @@ class SemanticMap:
         self.edges = edges
         self._resized: dict[tuple[int, int], SemanticMap] = {}
         self._one_hot: dict[torch.dtype, Tensor] = {}
+        self._patterns: dict[int, Patterns] = {}
+        self._made_by: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     @classmethod
     def from_labels(cls, labels: Maps, num_classes: int, instances: Maps | None = None) -> SemanticMap:
@@ -83,9 +91,19 @@ class SemanticMap:
         return self.labels.device
 
     def to(self, device: torch.device | str) -> SemanticMap:
-        """The same maps on another device."""
+        """The same maps on another device, with the sizes and patterns that were found already."""
         edges = None if self.edges is None else self.edges.to(device)
-        return SemanticMap(self.labels.to(device), self.num_classes, edges)
+        moved = SemanticMap(self.labels.to(device), self.num_classes, edges)
+        moved._resized = {size: semantics.to(device) for size, semantics in self._resized.items()}
+        moved._patterns = {kernel: patterns.to(device) for kernel, patterns in self._patterns.items()}
+        return moved
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what networks left here: that stays in its process."""
+        return self.__dict__ | {"_made_by": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_made_by": WeakKeyDictionary()}
 
     def resized(self, height: int, width: int) -> SemanticMap:
         """Nearest-neighbour copy of another size, by PyTorch's ``mode="nearest"`` rule; made once per size."""
@@ -97,6 +115,38 @@ class SemanticMap:
             edges = None if self.edges is None else self.edges[:, rows, columns]
             self._resized[height, width] = SemanticMap(self.labels[:, rows, columns], self.num_classes, edges)
         return self._resized[height, width]
+
+    @property
+    def codes(self) -> Tensor:
+        """(N, H, W) int64, one number for all that the networks see of a pixel: the label, or ``2 · label + edge``."""
+        labels = self.labels.long()
+        return labels if self.edges is None else 2 * labels + self.edges
+
+    def patterns(self, height: int, width: int, kernel: int = 3) -> Patterns:
+        """The distinct neighbourhoods in the map of that size, for two k×k convolutions; found once.
+
+        Args:
+            height: of the resized map.
+            width: of the resized map.
+            kernel: size k of the convolutions, odd.
+        """
+        semantics = self.resized(height, width)
+        if kernel not in semantics._patterns:
+            codes = self.num_classes * (1 if self.edges is None else 2)
+            semantics._patterns[kernel] = find_patterns(semantics.codes, codes, kernel)
+        return semantics._patterns[kernel]
+
+    def kept_for(self, maker: object, make: Callable[[], T]) -> T:
+        """What ``make`` returns; made once for every ``maker`` and kept as long as map and maker both exist.
+
+        ``maker`` is told apart by identity, so it must give the same at every call. Threads may share a map: at worst
+        two of them make the same at the same time.
+        """
+        made = self._made_by.get(maker)
+        if made is None:
+            made = self._made_by.setdefault(maker, make())
+        found: T = made
+        return found
 
     def repeated(self, times: int) -> SemanticMap:
         """The batch ``times`` over, as the discriminator wants it for fake and real together."""

@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "i2i").rglob("*.py"))
 FLOORS = {
     "i2i": 0,
     "i2i.errors": 0,
+    "i2i.patterns": 0,
     "i2i.recipe": 0,
     "i2i.semantics": 0,
     "i2i.classes": 0,
@@ -29,6 +30,7 @@ FLOORS = {
     "i2i.synthesizer": 3,
     "i2i.callbacks": 4,
     "i2i.convert": 4,
+    "i2i.benchmark": 4,
     "i2i.commands": 5,
     "i2i.cli": 5,
     "i2i.__main__": 5,

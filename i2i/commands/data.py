@@ -40,12 +40,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check(configs: Sequence[str], overrides: Sequence[str]) -> int:
-    report = check_all(_read_data(configs, overrides))
+    report = check_all(read_data(configs, overrides))
     print(report)
     return 0 if report.ok else 1
 
 
-def _read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
+def read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
     """The data set of configurations of `i2i fit`; later ones and ``--data.…`` flags override."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--config", action="config")

@@ -83,13 +83,16 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     def __init__(self, features: int, affine: bool = False) -> None:
         super().__init__(features, affine=affine)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape and type."""
-        if not self.training or _processes() == 1:
+    def forward(self, x: Tensor, copies: int = 1) -> Tensor:
+        """(N, C, H, W) -> the same shape and type; ``copies`` as in :func:`normalise`."""
+        if not self.training:
             return super().forward(x)
+        if _processes() == 1:
+            return _normalise_batch(self, x, copies)
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         mean, variance, count = _global_statistics(wide)
-        self._track(mean.detach(), variance.detach() * (count / (count - 1)))
+        count = count * copies
+        _track(self, mean.detach(), variance.detach() * (count / (count - 1)))
         scale = torch.rsqrt(variance + self.eps)
         if self.affine:
             scale = scale * self.weight
@@ -98,13 +101,23 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
             out = out + self.bias[:, None, None]
         return out.to(x.dtype)
 
-    @torch.no_grad()
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
-        assert self.momentum is not None
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
-        self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
-        self.num_batches_tracked.add_(1)
+
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """Normalises every channel of every image by its own mean and variance, as group norm with a group per channel.
+
+    The function is that of ``torch.nn.InstanceNorm2d``, whose gradient is wrong in PyTorch 2.15 for a batch of one when
+    the gradient arrives in channels_last. Group norm is right in every format, and accurate in the contiguous one.
+
+    Args:
+        features: number of channels C.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W), H · W > 1 -> the same shape and type."""
+        return F.group_norm(x.contiguous(), x.shape[1], eps=self.eps)
 
 
 def norm_layer(kind: Norm, features: int, affine: bool = False) -> nn.Module:
@@ -121,7 +134,7 @@ def norm_layer(kind: Norm, features: int, affine: bool = False) -> nn.Module:
         case "global_batch":
             return GlobalBatchNorm2d(features, affine=affine)
         case "instance":
-            return nn.InstanceNorm2d(features)
+            return InstanceNorm2d(features)
         case "none":
             return nn.Identity()
     raise InputError(f"norm {kind!r} is not known; allowed are batch, global_batch, instance, none")
@@ -130,6 +143,44 @@ def norm_layer(kind: Norm, features: int, affine: bool = False) -> nn.Module:
 def param_free_norm(kind: Norm, features: int) -> nn.Module:
     """The normalisation under SPADE's modulation: no scale or shift of its own."""
     return norm_layer(kind, features)
+
+
+def normalise(norm: nn.Module, x: Tensor, copies: int = 1) -> Tensor:
+    """``norm(x)`` before x is repeated instead of afterwards, as by nearest-neighbour up-sampling.
+
+    The mean and the variance over an image or a batch are those of the repeated values, but the *unbiased* variance,
+    which batch norm keeps for evaluation, depends on their number.
+
+    Args:
+        norm: a layer of :func:`norm_layer`.
+        x: (N, C, h, w), with more than one value per channel.
+        copies: how often every value of x will be there.
+    """
+    if copies == 1 or not norm.training or not isinstance(norm, nn.BatchNorm2d):
+        out: Tensor = norm(x)
+        return out
+    return norm(x, copies) if isinstance(norm, GlobalBatchNorm2d) else _normalise_batch(norm, x, copies)
+
+
+def _normalise_batch(norm: nn.BatchNorm2d, x: Tensor, copies: int) -> Tensor:
+    """Batch norm in training mode over the batch of this process."""
+    if copies == 1:
+        return nn.BatchNorm2d.forward(norm, x)
+    assert norm.running_mean is not None and norm.running_var is not None
+    mean, variance = torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)
+    out = F.batch_norm(x, mean, variance, norm.weight, norm.bias, training=True, momentum=1.0, eps=norm.eps)
+    count = x.numel() // x.shape[1]
+    _track(norm, mean, variance * (copies * (count - 1) / (copies * count - 1)))
+    return out
+
+
+@torch.no_grad()
+def _track(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+    assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
+    norm.running_var.lerp_(variance.to(norm.running_var.dtype), norm.momentum)
+    norm.num_batches_tracked.add_(1)
 
 
 def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,13 +1,12 @@
 """SPADE (Park et al. 2019, "Semantic Image Synthesis with Spatially-Adaptive Normalization"): the generator.
 
-The label map enters at every layer: features are normalised, then scaled and shifted by maps γ and β that are
-computed from the labels around each pixel.
+The label map enters at every layer, through the modulation of :mod:`i2i.nn.spade_block`.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +14,14 @@ from torch import Tensor, nn
 
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
-from i2i.nn.norm import Norm, param_free_norm
-from i2i.nn.norm import spectral as under_spectral_norm
+from i2i.nn.norm import Norm
+from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_rows
+from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
+
+if TYPE_CHECKING:
+    from i2i.nn.folded import FoldedSPADE
 
 
 @recorded
@@ -42,6 +45,10 @@ class SPADEGenerator(nn.Module):
             statistics, so False is only for converted checkpoints where the stored ones differ.
         init: how the weights start.
         gain: see :func:`i2i.nn.init.initialise`.
+
+    Attributes:
+        modulation: how γ and β are computed, "auto", "dense" or "patterns": a matter of time and not of the function,
+            so it is set on the network and not part of its recipe.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class SPADEGenerator(nn.Module):
         gain: float = 0.02,
     ) -> None:
         super().__init__()
+        self.modulation: ModulationMethod = "auto"
         if upsamplings not in (5, 6, 7) or kernel not in (3, 5):
             raise InputError(f"upsamplings {upsamplings}, kernel {kernel}; allowed are 5, 6, 7 and 3, 5")
         if width < 1 or (upsamplings == 7 and width < 2):
@@ -107,19 +115,41 @@ class SPADEGenerator(nn.Module):
         height, width = (side >> self.upsamplings for side in semantics.size)
         x = self._first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
         for block, doublings in zip(self.blocks, self._doublings(), strict=True):
-            x = block(x, semantics.resized(height << doublings, width << doublings))
-        return torch.tanh(self.last(F.leaky_relu(x, 0.2)))  # (N, 3, H, W)
+            x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
+        return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
+
+    def fold(self, dtype: torch.dtype | None = None) -> FoldedSPADE:
+        """The same function as in evaluation mode, prepared for many pictures: see :class:`i2i.nn.folded.FoldedSPADE`.
+
+        Args:
+            dtype: type of the features and the convolutions, such as bfloat16; None for that of the weights.
+        """
+        from i2i.nn.folded import FoldedSPADE  # only here: the folded network is made from this one
+
+        return FoldedSPADE(self, dtype)
 
     def _first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
         if self.style_dim is None:
-            x: Tensor = self.first(semantics.one_hot(_compute_type(self.last.weight)))
-            return x
+            return self._first_of_labels(semantics)
         assert style is not None
-        x = self.first(style)
+        x: Tensor = self.first(style)
         x = x.view(len(style), -1, *self.base_size)
+        if self.modulation != "dense":
+            x = x.contiguous(memory_format=torch.channels_last)
         if semantics.size != self.base_size:
             x = F.interpolate(x, size=semantics.size, mode="bilinear", align_corners=False)
         return x
+
+    def _first_of_labels(self, semantics: SemanticMap) -> Tensor:
+        dtype = compute_type(self.last.weight)
+        if self.modulation == "dense":
+            x: Tensor = self.first(semantics.one_hot(dtype))
+            return x
+        assert isinstance(self.first, nn.Conv2d) and self.first.bias is not None
+        windows = semantics.patterns(*semantics.size, self.first.kernel_size[0]).inner
+        with torch.autocast(semantics.device.type, enabled=False):
+            table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows)
+            return F.embedding(windows.rows.index, table).permute(0, 3, 1, 2).to(dtype)
 
     def _doublings(self) -> list[int]:
         """How many doublings lie before each block: one more at each, but with 5 the second and third share a size."""
@@ -149,95 +179,3 @@ class SPADEGenerator(nn.Module):
         if self.style_dim is not None and (style is None or tuple(style.shape) != wanted):
             found = "none" if style is None else f"one of shape {tuple(style.shape)}"
             raise InputError(f"the generator takes a style of shape {wanted}, got {found}")
-
-
-class SPADEResnetBlock(nn.Module):
-    """Two convolutions, each after modulation, beside a shortcut that is learned where the channels change.
-
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output; the fewer of the two lie between the convolutions.
-        label_channels: channels of the condition.
-        norm, kernel, hidden, spectral, shared_input_norm: see :class:`SPADEGenerator`.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        label_channels: int,
-        norm: Norm = "global_batch",
-        kernel: Literal[3, 5] = 3,
-        hidden: int = 128,
-        spectral: bool = True,
-        shared_input_norm: bool = True,
-    ) -> None:
-        super().__init__()
-        middle = min(in_channels, out_channels)
-
-        def conv(before: int, after: int, size: int, bias: bool) -> nn.Conv2d:
-            layer = nn.Conv2d(before, after, size, padding=size // 2, bias=bias)
-            return under_spectral_norm(layer) if spectral else layer
-
-        self.normalise_0 = param_free_norm(norm, in_channels)
-        self.modulate_0 = Modulation(label_channels, in_channels, hidden, kernel)
-        self.conv_0 = conv(in_channels, middle, 3, bias=True)
-        self.normalise_1 = param_free_norm(norm, middle)
-        self.modulate_1 = Modulation(label_channels, middle, hidden, kernel)
-        self.conv_1 = conv(middle, out_channels, 3, bias=True)
-        self.learned_shortcut = in_channels != out_channels
-        self.normalise_s: nn.Module | None = None
-        if self.learned_shortcut:
-            if not shared_input_norm:
-                self.normalise_s = param_free_norm(norm, in_channels)
-            self.modulate_s = Modulation(label_channels, in_channels, hidden, kernel)
-            self.conv_s = conv(in_channels, out_channels, 1, bias=False)
-
-    def forward(self, x: Tensor, semantics: SemanticMap) -> Tensor:
-        """(N, in_channels, h, w) and the map at the block's size -> (N, out_channels, H, W) of that size.
-
-        Where the map is larger than the features, these are up-sampled first (nearest neighbour).
-        """
-        if tuple(x.shape[-2:]) != semantics.size:
-            x = F.interpolate(x, size=semantics.size, mode="nearest")
-        normalised = self.normalise_0(x)
-        dx: Tensor = self.conv_0(F.leaky_relu(self.modulate_0(normalised, semantics), 0.2))
-        dx = self.conv_1(F.leaky_relu(self.modulate_1(self.normalise_1(dx), semantics), 0.2))
-        if not self.learned_shortcut:
-            return x + dx
-        if self.normalise_s is not None:
-            normalised = self.normalise_s(x)
-        shortcut: Tensor = self.conv_s(self.modulate_s(normalised, semantics))
-        return dx + shortcut
-
-
-class Modulation(nn.Module):
-    """SPADE's affine map: ``x · (1 + γ) + β``, with γ and β convolved from the labels.
-
-    γ and β at a pixel depend on the labels within ``kernel − 1`` pixels of it (a 5×5 window for kernel 3).
-
-    Args:
-        label_channels: channels of the condition.
-        features: channels of what is modulated.
-        hidden: channels between the two convolutions.
-        kernel: size of both convolutions.
-    """
-
-    def __init__(self, label_channels: int, features: int, hidden: int = 128, kernel: int = 3) -> None:
-        super().__init__()
-        self.shared = nn.Conv2d(label_channels, hidden, kernel, padding=kernel // 2)
-        self.gamma = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
-        self.beta = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
-
-    def forward(self, normalised: Tensor, semantics: SemanticMap) -> Tensor:
-        """(N, features, H, W) and the map of the same size -> (N, features, H, W)."""
-        hidden = F.relu(self.shared(semantics.one_hot(_compute_type(self.shared.weight))))  # (N, hidden, H, W)
-        out: Tensor = normalised * (1 + self.gamma(hidden)) + self.beta(hidden)
-        return out
-
-
-def _compute_type(weight: Tensor) -> torch.dtype:
-    """The type convolutions compute in, so that a one-hot tensor is made in it once and not cast at every layer."""
-    kind = weight.device.type
-    dtype: torch.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
-    return dtype

@@ -153,6 +153,25 @@ def test_param_free_norms_centre_and_scale(kind: Any) -> None:
     torch.testing.assert_close(out.var(axes, correction=0), torch.ones_like(out.mean(axes)), rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("kind", ["batch", "global_batch", "instance"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_gradients_do_not_depend_on_the_memory_format(kind: Any, batch: int) -> None:
+    axes = (2, 3) if kind == "instance" else (0, 2, 3)
+    x = torch.randn(batch, 3, 4, 5, dtype=torch.float64)
+    weights = torch.randn_like(x)
+    leaf = x.clone().requires_grad_()
+    centred = leaf - leaf.mean(axes, keepdim=True)
+    formula = centred / (centred.square().mean(axes, keepdim=True) + 1e-5).sqrt()
+    (expected,) = torch.autograd.grad(formula, leaf, weights)
+    for of_input in (torch.contiguous_format, torch.channels_last):
+        for of_gradient in (torch.contiguous_format, torch.channels_last):
+            leaf = x.contiguous(memory_format=of_input).clone().requires_grad_()
+            out = param_free_norm(kind, 3).double()(leaf)
+            torch.testing.assert_close(out, formula)
+            (found,) = torch.autograd.grad(out, leaf, weights.contiguous(memory_format=of_gradient))
+            torch.testing.assert_close(found, expected)
+
+
 def test_none_and_unknown_norms() -> None:
     x = torch.randn(1, 2, 3, 3)
     assert norm_layer("none", 2)(x) is x

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from i2i.errors import InputError
-from i2i.nn.spade import Modulation, SPADEGenerator, SPADEResnetBlock
+from i2i.nn.spade import SPADEGenerator
+from i2i.nn.spade_block import Modulation, SPADEResnetBlock
 from i2i.recipe import build, recipe
 from i2i.semantics import SemanticMap
 

@@ -1,0 +1,138 @@
+"""The generator prepared for inference: the same function as in evaluation mode, with all that is constant done once.
+
+Spectrally normalised weights are divided; the statistics of batch norms go into the tables of modulation and the biases
+before them; weights are packed for the CPU; convolutions are in the channels_last format. The tables of a map are kept
+with the map, so that further styles cost only the convolutions between them.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from i2i.nn.modulate import modulate
+from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
+from i2i.nn.prepacked import PackedConvolution, PackedProduct
+from i2i.nn.spade import SPADEGenerator
+from i2i.nn.spade_block import SPADEResnetBlock, repeatable, up_sampled
+from i2i.patterns import PixelRows
+from i2i.semantics import SemanticMap
+
+
+class FoldedSPADE(SPADEGenerator):
+    """What :meth:`SPADEGenerator.fold` returns; called like the generator, from any number of threads at a time.
+
+    It has no recipe and is not saved, as it is made anew from the generator in a moment. It takes no gradient by its
+    weights; by the style it does.
+
+    Args:
+        generator: stays as it is, and the folded one stays as the generator was.
+        dtype: of features and convolutions; None for that of the weights. Tables are at least float32.
+    """
+
+    def __init__(self, generator: SPADEGenerator, dtype: torch.dtype | None = None) -> None:
+        nn.Module.__init__(self)  # the parts come from the generator
+        for name in ("label_channels", "style_dim", "upsamplings", "norm", "base_size", "shared_input_norm"):
+            setattr(self, name, getattr(generator, name))
+        self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
+        self.first = copy.deepcopy(generator.first)
+        self.blocks = nn.ModuleList(_FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
+        self.last = _packed(generator.last, dtype)
+        self.eval().requires_grad_(False)
+
+    def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
+        """As :meth:`SPADEGenerator.forward`; the photo is at least float32."""
+        photo = super().forward(semantics, style)
+        return photo.to(torch.promote_types(photo.dtype, torch.float32))
+
+    def _first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
+        return super()._first_map(semantics, style).to(self.last.weight.dtype)
+
+
+class _FoldedBlock(nn.Module):
+    """A block of which only the convolutions and tables are left."""
+
+    rows: Tensor
+    bias: Tensor
+
+    def __init__(self, block: SPADEResnetBlock, dtype: torch.dtype | None) -> None:
+        super().__init__()
+        self.learned_shortcut = block.learned_shortcut
+        self.conv_0, self.conv_1 = _packed(block.conv_0, dtype), _packed(block.conv_1, dtype)
+        with torch.no_grad():
+            weights = TableWeights.of(block.modulations)
+        self.register_buffer("rows", weights.rows)
+        self.register_buffer("bias", weights.bias)
+        norms = [block.normalise_0, block.normalise_1, block.normalise_s or block.normalise_0]
+        for second, norm in zip(weights.second, norms, strict=False):
+            scale = _scale(norm)
+            if scale is not None:
+                second.weight[:, :, : len(scale)] *= scale
+                second.bias[: len(scale)] *= scale
+        self.second = nn.ModuleList(PackedProduct(second.weight, second.bias) for second in weights.second)
+        # The mean is subtracted from the features, as taking it from β would cancel digits; in the middle of the block
+        # the convolution before does it.
+        self.centre_0 = _Centre(block.normalise_0)
+        self.centre_s: nn.Module | None = None
+        middle = block.normalise_1
+        if isinstance(middle, nn.BatchNorm2d):
+            assert self.conv_0.bias is not None and middle.running_mean is not None
+            self.conv_0.bias -= middle.running_mean
+        self.centre_1 = nn.Identity() if isinstance(middle, nn.BatchNorm2d) else copy.deepcopy(middle)
+        if block.learned_shortcut:
+            self.conv_s = _packed(block.conv_s, dtype)
+            self.centre_s = None if block.normalise_s is None else _Centre(block.normalise_s)
+
+    def forward(self, x: Tensor, semantics: SemanticMap, method: ModulationMethod = "auto") -> Tensor:
+        """As the block's."""
+        rows, tables = semantics.kept_for(self, lambda: self._tables(semantics, method))
+        x = repeatable(x, semantics)
+        centred = self.centre_0(x)
+        dx: Tensor = self.conv_0(modulate(centred, rows, tables[0]))
+        dx = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]))
+        if self.learned_shortcut:
+            centred = centred if self.centre_s is None else self.centre_s(x)
+            x = self.conv_s(modulate(centred, rows, tables[2], slope=None))
+        return dx.add_(up_sampled(x, semantics))
+
+    @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
+    @torch.no_grad()
+    def _tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+        second = [product for product in self.second if isinstance(product, PackedProduct)]
+        weights = TableWeights(self.rows, self.bias, second)
+        return modulation_tables(weights, semantics, "patterns" if method == "patterns" else "auto")
+
+
+class _Centre(nn.Module):
+    """What is left of a normalisation when its variance went into the tables."""
+
+    mean: Tensor
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.norm = None if isinstance(norm, nn.BatchNorm2d) else copy.deepcopy(norm)
+        mean = norm.running_mean if isinstance(norm, nn.BatchNorm2d) else None
+        self.register_buffer("mean", None if mean is None else mean[:, None, None].clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape and type."""
+        out: Tensor = (x - self.mean).to(x.dtype) if self.norm is None else self.norm(x)
+        return out
+
+
+def _scale(norm: nn.Module) -> Tensor | None:
+    """(C,), what batch norm in evaluation mode multiplies by."""
+    if not isinstance(norm, nn.BatchNorm2d):
+        return None
+    assert norm.running_var is not None
+    return torch.rsqrt(norm.running_var + norm.eps)
+
+
+@torch.no_grad()
+def _packed(conv: nn.Conv2d, dtype: torch.dtype | None) -> PackedConvolution:
+    """A copy whose weight is no longer parametrized."""
+    weight = copy.deepcopy(conv).eval().weight.detach().clone()
+    bias = None if conv.bias is None else conv.bias.detach().to(dtype or weight.dtype, copy=True)
+    return PackedConvolution(weight.to(dtype or weight.dtype), bias)

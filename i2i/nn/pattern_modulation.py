@@ -1,0 +1,187 @@
+"""SPADE by label patterns: the same γ and β, computed once per neighbourhood instead of once per pixel.
+
+SPADE scales and shifts normalised features by maps γ, β that two convolutions make from the one-hot labels. At a
+pixel they depend on the labels around it alone, and few different neighbourhoods occur in a map. :mod:`i2i.patterns`
+numbers them: *inner* patterns are windows of labels, *outer* patterns are windows of inner ones. So, for all
+modulations of a block:
+
+1. first convolution and ReLU, once per inner pattern: on one-hot labels a convolution is a sum of k² rows of its
+   weight, an ``embedding_bag``;
+2. second convolution, γ and β in one, once per outer pattern, as a *table* (outer, 2C) of factors 1 + γ and shifts β.
+   Two ways of equal result: gather the k² inner rows of every outer pattern and multiply once, or multiply every inner
+   row by the weights of each of the k² places and sum these products per outer pattern, an ``embedding_bag`` again;
+3. every pixel looks its row up (:mod:`i2i.nn.modulate`), while the features are up-sampled, modulated and activated.
+
+Padding needs no care: outside the image is a label whose row is zero, and an inner pattern whose row is zero. A map of
+noise has a pattern per pixel; then the second convolution is done as such, and its output is a table with a row per
+pixel. It is all one function of the weights, so gradients flow, and it needs no one-hot tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from i2i.patterns import PatternCounts, PixelRows, Windows
+from i2i.semantics import SemanticMap
+
+if TYPE_CHECKING:
+    from i2i.nn.spade_block import Modulation
+
+ModulationMethod = Literal["auto", "dense", "patterns"]
+"""How γ and β are computed: by convolutions on the one-hot map (the reference), by label patterns, or by patterns where
+these are few and else by a convolution that shares their first step. All are the same function."""
+
+
+class SecondConvolution(Protocol):
+    """The convolution that gives factors and shifts from hidden features.
+
+    Attributes:
+        weight: (hidden, k², 2C), contiguous.
+        bias: (2C,), with 1 + γ in mind.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def multiply(self, rows: Tensor) -> Tensor:
+        """(U, hidden) -> (U, k² · 2C), or (U, hidden · k²) -> (U, 2C): the product with the weight as a matrix."""
+
+
+@dataclass
+class _Second:
+    weight: Tensor
+    bias: Tensor
+
+    def multiply(self, rows: Tensor) -> Tensor:
+        return rows @ self.weight.view(rows.shape[1], -1)
+
+
+@dataclass(frozen=True)
+class TableWeights:
+    """What the tables of the M modulations of a block are made from; at least float32.
+
+    Attributes:
+        rows: (channels · k² + 1, M · hidden), the first convolutions' weights; see :func:`label_rows`.
+        bias: (M · hidden,) of the first convolutions.
+        second: the second convolution of each modulation.
+    """
+
+    rows: Tensor
+    bias: Tensor
+    second: Sequence[SecondConvolution]
+
+    @classmethod
+    def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
+        """The weights of these modulations, which see the same labels; differentiable."""
+        rows = label_rows(torch.cat([_wide(m.shared.weight) for m in modulations]))
+        first_bias, second = [], []
+        for m in modulations:
+            assert m.shared.bias is not None and m.gamma.bias is not None and m.beta.bias is not None
+            first_bias.append(_wide(m.shared.bias))
+            weight = torch.cat([_wide(conv.weight).flatten(2).permute(1, 2, 0) for conv in (m.gamma, m.beta)], 2)
+            second.append(_Second(weight, torch.cat([1 + _wide(m.gamma.bias), _wide(m.beta.bias)])))
+        return cls(rows, torch.cat(first_bias), second)
+
+
+def modulation_tables(
+    weights: TableWeights, semantics: SemanticMap, method: Literal["auto", "patterns"] = "auto"
+) -> tuple[PixelRows, list[Tensor]]:
+    """The tables of a block's modulations and the row of each pixel in all of them.
+
+    Args:
+        weights: of the modulations.
+        semantics: the map at the block's size.
+        method: "auto" takes a row per pixel where patterns are many.
+
+    Returns:
+        rows of (N, H, W) pixels, and for each modulation (P, 2C): the factors 1 + γ, then the shifts β.
+    """
+    kernel = math.isqrt(weights.second[0].weight.shape[1])
+    patterns = semantics.patterns(*semantics.size, kernel)
+    with torch.autocast(semantics.device.type, enabled=False):
+        hidden = F.relu(convolve_labels(weights.rows, weights.bias, semantics, patterns.inner))  # (inner, M · hidden)
+        parts = hidden.chunk(len(weights.second), 1)
+        way = cheapest(patterns.counts)
+        if way == "pixels" and method == "auto":
+            tables = [_by_pixel(h, patterns.inner.rows, s) for h, s in zip(parts, weights.second, strict=True)]
+            return PixelRows.one_each(semantics.batch, *semantics.size, semantics.device), tables
+        table = _by_products if way == "products" else _by_gathering
+        tables = [table(h, patterns.outer, s) for h, s in zip(parts, weights.second, strict=True)]
+        return patterns.outer.rows, tables
+
+
+def cheapest(counts: PatternCounts) -> Literal["gather", "products", "pixels"]:
+    """The cheapest way to the tables, by the rows that are multiplied with the weights.
+
+    "gather": a row per outer pattern. "products": a row per inner pattern, and as many sums as there are outer ones,
+    which cost about as much as a quarter of the products they are sums of. "pixels": a row per pixel, which, where the
+    map is large, saves the memory of gathering.
+    """
+    if counts.pixels > 1024 and min(counts.inner, counts.outer) > 0.7 * counts.pixels:
+        return "pixels"
+    return "gather" if counts.outer <= 1.3 * counts.inner else "products"
+
+
+def convolve_labels(rows: Tensor, bias: Tensor, semantics: SemanticMap, windows: Windows) -> Tensor:
+    """What a convolution of the one-hot map gives at each distinct window.
+
+    Args:
+        rows: (channels · k² + 1, O), the weight as :func:`label_rows` lays it out.
+        bias: (O,).
+        semantics: the map that the windows come from.
+        windows: its distinct k×k windows, U of them.
+
+    Returns:
+        (U, O).
+    """
+    area = windows.contents.shape[1]
+    nothing = len(rows) - 1
+    place = torch.arange(area, device=semantics.device)
+    if semantics.edges is None:
+        used = (windows.contents * area + place).clamp(max=nothing)
+    else:
+        inside = windows.contents < 2 * semantics.num_classes
+        label = torch.where(inside, windows.contents // 2 * area + place, nothing)
+        edge = torch.where(inside & (windows.contents % 2 == 1), semantics.num_classes * area + place, nothing)
+        used = torch.cat([label, edge], 1)
+    return F.embedding_bag(used, rows, mode="sum", padding_idx=nothing) + bias
+
+
+def label_rows(weight: Tensor) -> Tensor:
+    """A convolution's weight (O, channels, k, k) as rows (channels · k² + 1, O), by channel and place, the last 0."""
+    rows = _wide(weight).flatten(2).permute(1, 2, 0).flatten(0, 1)
+    return F.pad(rows, (0, 0, 0, 1))
+
+
+def _by_gathering(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
+    """(inner, hidden) -> (outer, 2C), one matrix product with a row per outer pattern."""
+    gathered = F.embedding(outer.contents, F.pad(hidden, (0, 0, 0, 1)))  # (outer, k², hidden)
+    return second.multiply(gathered.transpose(1, 2).flatten(1)) + second.bias
+
+
+def _by_products(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
+    """(inner, hidden) -> (outer, 2C), k² products with a row per inner pattern, summed per outer pattern."""
+    area = outer.contents.shape[1]
+    products = second.multiply(F.pad(hidden, (0, 0, 0, 1)))  # (inner + 1, k² · 2C)
+    used = outer.contents * area + torch.arange(area, device=hidden.device)
+    return F.embedding_bag(used, products.view(-1, len(second.bias)), mode="sum") + second.bias
+
+
+def _by_pixel(hidden: Tensor, inner: PixelRows, second: SecondConvolution) -> Tensor:
+    """(inner, hidden) -> (N · H · W, 2C), a convolution of the map of hidden features."""
+    kernel = math.isqrt(second.weight.shape[1])
+    features = F.embedding(inner.index, hidden).permute(0, 3, 1, 2)  # (N, hidden, H, W), channels_last
+    weight = second.weight.unflatten(1, [kernel, kernel]).permute(3, 0, 1, 2)
+    maps = F.conv2d(features, weight, second.bias, padding=kernel // 2)
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _wide(parameter: Tensor) -> Tensor:
+    return parameter.to(torch.promote_types(parameter.dtype, torch.float32))
