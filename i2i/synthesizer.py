@@ -17,6 +17,7 @@ from i2i.data.files import read_instances, read_labels, read_photo
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.nn.spade import SPADEGenerator
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.semantics import LabelSemantics
 
@@ -49,7 +50,8 @@ class Synthesizer:
         device: str = "cpu",
     ) -> None:
         self.device = _device(device)
-        self.generator = generator.to(self.device).eval().requires_grad_(False)
+        generator = generator.to(self.device).eval().requires_grad_(False)
+        self.generator = generator.fold() if isinstance(generator, SPADEGenerator) else generator
         self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
         self.semantics = semantics
         self.encoding = encoding
