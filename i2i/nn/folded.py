@@ -8,6 +8,7 @@ with the map, so that further styles cost only the convolutions between them.
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class FoldedSPADE(SPADEGenerator):
         self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
         self.blocks = nn.ModuleList(_FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
-        self.last = _packed(generator.last, dtype)
+        self.last = _packed(cast(nn.Conv2d, generator.last), dtype)
         self.eval().requires_grad_(False)
 
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:

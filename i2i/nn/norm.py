@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -44,11 +44,10 @@ class SpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """(O, I, …) -> the same shape, with largest singular value about 1. Not in reduced precision."""
         with torch.autocast("cpu" if weight.is_meta else weight.device.type, enabled=False):
-            matrix = weight.flatten(1)
             if self.training:
                 self.refine(weight)
             u, v = self.u.clone(), self.v.clone()  # the next use changes the buffers before this one's backward pass
-            return weight / torch.dot(u, torch.mv(matrix, v))
+            return cast(Tensor, _DivideByNorm.apply(weight, u, v))
 
     @torch.no_grad()
     def refine(self, weight: Tensor, iterations: int = 1) -> None:
@@ -57,6 +56,30 @@ class SpectralNorm(nn.Module):
         for _ in range(iterations):
             self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=_EPS))
             self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=_EPS))
+
+
+class _DivideByNorm(torch.autograd.Function):
+    """W / σ with σ = uᵀWv, u and v constant; differentiable any number of times.
+
+    The gradient (G − ⟨G, W / σ⟩ uvᵀ) / σ takes few passes over the weights this way, not one for every operation above.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        ctx.save_for_backward(weight, u, v)
+        return weight / _sigma(weight, u, v)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        weight, u, v = ctx.saved_tensors
+        sigma = _sigma(weight, u, v)
+        gradient, matrix = gradients[0].flatten(1), weight.flatten(1)
+        share = torch.dot(gradient.flatten(), matrix.flatten()) / sigma
+        return (gradient / sigma).addr_(u, v * (-share / sigma)).view_as(weight), None, None
+
+
+def _sigma(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return torch.dot(u, torch.mv(weight.flatten(1), v))
 
 
 def spectral(module: M) -> M:

@@ -178,7 +178,7 @@ def _by_pixel(hidden: Tensor, inner: PixelRows, second: SecondConvolution) -> Te
     """(inner, hidden) -> (N · H · W, 2C), a convolution of the map of hidden features."""
     kernel = math.isqrt(second.weight.shape[1])
     features = F.embedding(inner.index, hidden).permute(0, 3, 1, 2)  # (N, hidden, H, W), channels_last
-    weight = second.weight.unflatten(1, [kernel, kernel]).permute(3, 0, 1, 2)
+    weight = second.weight.view(-1, kernel, kernel, len(second.bias)).permute(3, 0, 1, 2)
     maps = F.conv2d(features, weight, second.bias, padding=kernel // 2)
     return maps.permute(0, 2, 3, 1).flatten(0, 2)
 

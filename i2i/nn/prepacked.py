@@ -1,15 +1,15 @@
 """Weights kept in the layout that the CPU computes in.
 
 oneDNN, which computes PyTorch's convolutions on a CPU, reorders the weight into blocks at every call. Where the map is
-small, that takes longer than the convolution. Here it is done once, by the operators that ``torch.compile`` uses for it;
-where they are absent or a gradient is wanted, PyTorch's ordinary ones serve.
+small, that takes longer than the convolution. Here it is done once, by the operators that ``torch.compile`` uses for
+it; where they are absent or a gradient is wanted, PyTorch's ordinary ones serve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +37,7 @@ class _Packing(nn.Module):
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> _Packing:
         self._packed = {}  # of a weight on another device, or of another type
-        super()._apply(fn, recurse)
-        return self
+        return cast(_Packing, super()._apply(fn, recurse))  # type: ignore[no-untyped-call]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_packed": {}}
@@ -101,7 +100,7 @@ def _serves(x: Tensor, weight: Tensor) -> bool:
 @torch.no_grad()
 def _available() -> bool:
     """Whether this build of PyTorch has the operators, as they are called here, and they compute what is expected."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     x, kernel, rows, matrix = (torch.linspace(-1, 1, n) for n in (32, 144, 12, 20))
     x, kernel, rows, matrix = x.view(1, 4, 2, 4), kernel.view(4, 4, 3, 3), rows.view(3, 4), matrix.view(4, 5)

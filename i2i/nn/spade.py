@@ -16,6 +16,7 @@ from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
 from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_rows
+from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
@@ -89,7 +90,7 @@ class SPADEGenerator(nn.Module):
             SPADEResnetBlock(before, after, label_channels, norm, kernel, hidden, spectral, shared_input_norm)
             for before, after in pairwise(channels)
         )
-        self.last = nn.Conv2d(channels[-1], 3, 3, padding=1)
+        self.last: nn.Conv2d | PackedConvolution = nn.Conv2d(channels[-1], 3, 3, padding=1)
         initialise(self, init, gain)
 
     @property

@@ -75,6 +75,13 @@ def test_two_uses_before_one_backward_pass() -> None:
     assert conv.parametrizations.weight.original.grad is not None  # type: ignore[union-attr]
 
 
+def test_derivatives_of_the_normalised_weight() -> None:
+    conv = spectral(nn.Conv2d(2, 3, 2)).double().eval()
+    weight = conv.parametrizations.weight.original.detach().clone().requires_grad_()  # type: ignore[union-attr]
+    assert torch.autograd.gradcheck(power_method(conv), weight)
+    assert torch.autograd.gradgradcheck(power_method(conv), weight)
+
+
 def test_the_norm_is_not_computed_in_reduced_precision() -> None:
     conv = spectral(nn.Conv2d(8, 8, 3)).eval()
     expected = conv.weight
