@@ -48,12 +48,15 @@ class Ratio:
         value: quotient of the two medians.
         low, high: quartiles of the quotients of runs that followed each other on the same input.
         worst: the smallest quotient of medians of a single input.
+        fastest: quotient of the fastest runs on an input, median over the inputs: what other work on the machine
+            disturbs least.
     """
 
     value: float
     low: float
     high: float
     worst: float
+    fastest: float
 
     @classmethod
     def of(cls, reference: Case, case: Case) -> Ratio:
@@ -61,7 +64,8 @@ class Ratio:
         ours, theirs = np.array(case.seconds), np.array(reference.seconds)
         low, high = np.quantile(theirs / ours, [0.25, 0.75])
         by_input = np.median(theirs, 1) / np.median(ours, 1)
-        return cls(reference.median / case.median, float(low), float(high), float(by_input.min()))
+        fastest = np.median(theirs.min(1) / ours.min(1))
+        return cls(reference.median / case.median, float(low), float(high), float(by_input.min()), float(fastest))
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ class Measurement:
             "ratio": ratio.value,
             "ratio_quartiles": [ratio.low, ratio.high],
             "ratio_of_worst_input": ratio.worst,
+            "ratio_of_fastest_runs": ratio.fastest,
             "peak_bytes": case.peak,
             "kept_bytes": case.kept,
             "difference": case.difference,
@@ -135,12 +140,14 @@ class Measurement:
     def _cases(self) -> RichTable:
         kept = any(case.kept is not None for case in self.cases)
         different = any(case.difference is not None for case in self.cases)
-        columns = ["ms", "× faster", "quartiles", "worst", "peak MB"]
+        columns = ["ms", "× faster", "quartiles", "worst", "fastest", "peak MB"]
         table = _table("case", *columns, *["kept MB"] * kept, *["difference"] * different)
         for case in self.cases:
             ratio = Ratio.of(self.cases[0], case)
             row = [case.name, f"{1e3 * case.median:.1f}", f"{ratio.value:.2f}", f"{ratio.low:.2f}–{ratio.high:.2f}"]
-            row += [f"{ratio.worst:.2f}", _megabytes(case.peak)] + [_megabytes(case.kept)] * kept
+            row += [f"{ratio.worst:.2f}", f"{ratio.fastest:.2f}", _megabytes(case.peak)] + [
+                _megabytes(case.kept)
+            ] * kept
             row += ["–" if case.difference is None else f"{case.difference:.1e}"] * different
             table.add_row(*row)
         return table

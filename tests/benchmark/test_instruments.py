@@ -51,6 +51,7 @@ def test_a_ratio_compares_neighbours_and_names_the_worst_input() -> None:
     assert ratio.value == pytest.approx(9.0 / 3.5)  # medians of all runs
     assert (ratio.low, ratio.high) == pytest.approx((2.0, 3.75))  # of 2, 2, 2, 3, 4, 4
     assert ratio.worst == pytest.approx(2.0)
+    assert ratio.fastest == pytest.approx((4.0 + 2.0) / 2)  # 4/1 on the first input, 10/5 on the second
 
 
 def test_the_stopwatch_times_the_calls_of_its_modules_alone() -> None:
