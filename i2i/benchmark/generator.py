@@ -27,8 +27,8 @@ NOTES = [
     "contiguous, eager.",
     f"{FAST}: the folded generator, from labels to picture. {PLAIN}: without compiled kernels. "
     f"{STYLES}: the map and its tables are kept. Everywhere else all work on the labels is counted.",
-    "ms: medians. × faster: their quotient; quartiles: of quotients of neighbouring runs; worst: of the worst input; "
-    "fastest: of the fastest runs of each input.",
+    "ms: medians. faster: the reference's by this one. quartiles: of that quotient for neighbouring runs. worst: for "
+    "the worst input. best: for the best run of each input, which other work on the machine disturbs least.",
     "peak MB: allocated beyond weights and maps, on the first input. Weights are random; times do not depend on them.",
 ]
 

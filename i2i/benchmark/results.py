@@ -140,8 +140,8 @@ class Measurement:
     def _cases(self) -> RichTable:
         kept = any(case.kept is not None for case in self.cases)
         different = any(case.difference is not None for case in self.cases)
-        columns = ["ms", "× faster", "quartiles", "worst", "fastest", "peak MB"]
-        table = _table("case", *columns, *["kept MB"] * kept, *["difference"] * different)
+        columns = ["ms", "faster", "quartiles", "worst", "best", "peak MB"]
+        table = _table("case", *columns, *["kept MB"] * kept, *["differs"] * different)
         for case in self.cases:
             ratio = Ratio.of(self.cases[0], case)
             row = [case.name, f"{1e3 * case.median:.1f}", f"{ratio.value:.2f}", f"{ratio.low:.2f}–{ratio.high:.2f}"]
@@ -179,7 +179,7 @@ def _words(name: str, value: Any) -> str:
 
 
 def _table(first: str, *others: str) -> RichTable:
-    table = RichTable(box=None)
+    table = RichTable(box=None, pad_edge=False, collapse_padding=True)
     table.add_column(first, no_wrap=True)
     for column in others:
         table.add_column(column, justify="right", no_wrap=True)
