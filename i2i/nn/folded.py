@@ -91,12 +91,14 @@ class _FoldedBlock(nn.Module):
         rows, tables = semantics.kept_for(self, lambda: self._tables(semantics, method))
         x = repeatable(x, semantics)
         centred = self.centre_0(x)
-        dx: Tensor = self.conv_0(modulate(centred, rows, tables[0]))
-        dx = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]))
+        dx = self.conv_0(modulate(centred, rows, tables[0]))
         if self.learned_shortcut:
             centred = centred if self.centre_s is None else self.centre_s(x)
-            x = self.conv_s(modulate(centred, rows, tables[2], slope=None))
-        return dx.add_(up_sampled(x, semantics))
+            shortcut = self.conv_s(modulate(centred, rows, tables[2], slope=None))
+        else:
+            shortcut = up_sampled(x, semantics)
+        out: Tensor = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]), onto=shortcut)
+        return out
 
     @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
     @torch.no_grad()

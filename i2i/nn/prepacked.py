@@ -54,15 +54,24 @@ class PackedConvolution(_Packing):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(weight.contiguous(memory_format=torch.channels_last), bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, O, H, W), in the channels_last format for such an x."""
+    def forward(self, x: Tensor, onto: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) -> (N, O, H, W), in the channels_last format for such an x.
+
+        Args:
+            x: the features.
+            onto: (N, O, H, W) that the result is added to; may be overwritten.
+        """
         side = self.weight.shape[-1] // 2
         if not _serves(x, self.weight):
-            return F.conv2d(x, self.weight, self.bias, padding=side)
+            out = F.conv2d(x, self.weight, self.bias, padding=side)
+            return out if onto is None else out.add_(onto)
         ops, geometry = torch.ops.mkldnn, ([side, side], [1, 1], [1, 1], 1)
         weight = self.packed(0, lambda: ops._reorder_convolution_weight(self.weight, *geometry, list(x.shape)))
-        out: Tensor = ops._convolution_pointwise(x, weight, self.bias, *geometry, "none", [], "")
-        return out
+        if onto is None:
+            return cast(Tensor, ops._convolution_pointwise(x, weight, self.bias, *geometry, "none", [], ""))
+        onto = onto.contiguous(memory_format=torch.channels_last)
+        added = ops._convolution_pointwise_.binary(onto, x, weight, self.bias, *geometry, "add", 1.0, None, [], None)
+        return cast(Tensor, added)
 
 
 class PackedProduct(_Packing):
@@ -108,8 +117,10 @@ def _available() -> bool:
     try:
         packed = ops._reorder_convolution_weight(kernel, *geometry, list(x.shape))
         maps = ops._convolution_pointwise(x, packed, None, *geometry, "none", [], "")
+        twice = ops._convolution_pointwise_.binary(maps.clone(), x, packed, None, *geometry, "add", 1.0, None, [], None)
         packed = ops._reorder_linear_weight(matrix.t().contiguous(), len(rows))
         product = ops._linear_pointwise(rows, packed, None, "none", [], "")
     except (AttributeError, RuntimeError, TypeError):
         return False
-    return torch.allclose(maps, F.conv2d(x, kernel, padding=1), atol=1e-5) and torch.allclose(product, rows @ matrix)
+    right = torch.allclose(maps, F.conv2d(x, kernel, padding=1), atol=1e-5) and torch.allclose(twice, 2 * maps)
+    return right and torch.allclose(product, rows @ matrix, atol=1e-5)

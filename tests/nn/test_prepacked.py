@@ -25,6 +25,8 @@ def test_convolution(kernel: int, bias: bool, dtype: torch.dtype) -> None:
             expected = F.conv2d(x, weight, conv.bias, padding=kernel // 2)
             with torch.no_grad():
                 torch.testing.assert_close(conv(x), expected)
+                onto = torch.randn_like(expected)
+                torch.testing.assert_close(conv(x, onto=onto.clone()), expected + onto)
             leaf = x.clone().requires_grad_()
             (found,) = torch.autograd.grad(conv(leaf).square().sum(), leaf)
             (gradient,) = torch.autograd.grad(
