@@ -157,10 +157,11 @@ class SemanticMap:
         """(N, channels, H, W) of zeros and ones: the classes first, the edge channel last. Made once per type."""
         if dtype not in self._one_hot:
             n, h, w = self.labels.shape
-            dense = torch.zeros(n, self.channels, h, w, dtype=dtype, device=self.device)
-            dense.scatter_(1, self.labels[:, None].long(), 1)
-            if self.edges is not None:
-                dense[:, -1] = self.edges
+            with torch.inference_mode(mode=False):  # it is kept, and may be asked for where a gradient is wanted next
+                dense = torch.zeros(n, self.channels, h, w, dtype=dtype, device=self.device)
+                dense.scatter_(1, self.labels[:, None].long(), 1)
+                if self.edges is not None:
+                    dense[:, -1] = self.edges
             self._one_hot[dtype] = dense
         return self._one_hot[dtype]
 

@@ -19,6 +19,9 @@ from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.semantics import SemanticMap
 
+NARROW = 32
+"""With fewer hidden channels the convolutions cost less than it takes to find the patterns."""
+
 
 class SPADEResnetBlock(nn.Module):
     """Two convolutions, each after modulation, beside a shortcut that is learned where the channels change.
@@ -73,7 +76,8 @@ class SPADEResnetBlock(nn.Module):
 
         Where the map is larger than the features, these are up-sampled (nearest neighbour).
         """
-        if method == "dense":
+        narrow = self.modulate_0.shared.out_channels < NARROW
+        if method == "dense" or (method == "auto" and narrow):
             return self._dense(up_sampled(x, semantics), semantics)
         rows, tables = modulation_tables(TableWeights.of(self.modulations), semantics, method)
         x = repeatable(x, semantics)
