@@ -20,11 +20,19 @@ i2i_install() {
 # i2i_train DATASET ROOT [flags of i2i fit]: data check, training (continued where it was left), validation, pictures
 # of the validation maps. With RUN=folder in another place than runs/DATASET-spade.
 i2i_train() {
-    local dataset="$1" root="${2:?the first argument is the folder of the data set}" run
+    local dataset="$1" root="${2:?the first argument is the folder of the data set}" run flags=() data=() i
     run="${RUN:-runs/$dataset-spade}"
     shift 2
     i2i_install
-    .venv/bin/i2i data check -c "configs/$dataset/spade.yaml" --data.source.root "$root"
+    # The check sees the data set as `fit` will: with its configurations and its flags of the data set.
+    flags=("$@")
+    for ((i = 0; i < ${#flags[@]}; i++)); do
+        case "${flags[i]}" in
+            --data.*=* | --config=*) data+=("${flags[i]}") ;;
+            --data.* | -c | --config) data+=("${flags[i]}" "${flags[i + 1]:-}") ;;
+        esac
+    done
+    .venv/bin/i2i data check -c "configs/$dataset/spade.yaml" --data.source.root "$root" "${data[@]}"
     .venv/bin/i2i fit -c "configs/$dataset/spade.yaml" --data.source.root "$root" --run "$run" --resume auto "$@"
     .venv/bin/i2i validate -c "$run/config.yaml"
     echo "Trained: $run/checkpoints/last.ckpt; pictures after each epoch: $run/previews"
