@@ -156,6 +156,11 @@ class SemanticMap:
         labels = self.labels.long()
         return labels if self.edges is None else 2 * labels + self.edges
 
+    @property
+    def num_codes(self) -> int:
+        """How many codes there are: :attr:`codes` lie in [0, num_codes)."""
+        return self.num_classes * (1 if self.edges is None else 2)
+
     def patterns(self, height: int, width: int, kernel: int = 3) -> Patterns:
         """The distinct neighbourhoods in the map of that size, for two k×k convolutions; found once.
 
@@ -166,8 +171,7 @@ class SemanticMap:
         """
         semantics = self.resized(height, width)
         if kernel not in semantics._patterns:
-            codes = self.num_classes * (1 if self.edges is None else 2)
-            semantics._patterns[kernel] = find_patterns(semantics.codes, codes, kernel)
+            semantics._patterns[kernel] = find_patterns(semantics.codes, self.num_codes, kernel)
         return semantics._patterns[kernel]
 
     def kept_for(self, maker: object, make: Callable[[], T]) -> T:

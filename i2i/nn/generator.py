@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from i2i.errors import InputError
 from i2i.semantics import Condition
 
 
@@ -35,6 +37,20 @@ class Generator(nn.Module):
                 draws from torch's own.
         """
         return None
+
+    def resampled(self, condition: Condition, style: Tensor, fresh: Tensor, classes: Sequence[int]) -> Tensor:
+        """The style of a batch with another one, ``fresh``, where some classes are.
+
+        Args:
+            condition: the batch.
+            style: as :meth:`draw` draws it.
+            fresh: alike.
+            classes: labels.
+
+        Raises:
+            InputError: the network's style is of the whole picture.
+        """
+        raise InputError("this model has no noise by region; only that of a few classes cannot be drawn anew")
 
     def fold(self) -> Generator:
         """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared."""
