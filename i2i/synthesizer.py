@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class Synthesizer:
         style: Tensor | Photo | None = None,
         seed: int | None = None,
         count: int = 1,
+        resample: Sequence[int | str] = (),
     ) -> Pixels:
         """Photographs of label maps, at the maps' own size.
 
@@ -100,15 +102,21 @@ class Synthesizer:
             style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take.
             seed: of the styles that are drawn; None draws others at every call.
             count: pictures a map, each in a style of its own unless ``style`` is a vector.
+            resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
+                classes each has its own; the pictures differ there, and around as far as the network's receptive field
+                reaches. For models with noise by region, such as OASIS.
 
         Returns:
             (N * count, H, W, 3) uint8; the pictures of one map lie together.
 
         Raises:
-            InputError: a label out of range, shapes that do not fit, a style the model cannot take.
+            InputError: a label out of range, shapes that do not fit, a style the model cannot take, an unknown class.
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
+        if resample and count == 1:
+            raise InputError("resample tells the pictures of a map apart; it needs a count of at least 2")
+        classes = [self._label(name) for name in resample]
         maps = _maps(labels)
         ids = None if instances is None else _maps(instances)
         height, width = maps.shape[-2:]
@@ -123,7 +131,7 @@ class Synthesizer:
         for i in range(len(maps)):
             of_map = None if padded[1] is None else padded[1][i : i + 1]
             semantics = self.semantics(padded[0][i : i + 1], of_map)
-            for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count):
+            for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count, classes):
                 pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
 
@@ -170,10 +178,43 @@ class Synthesizer:
             )
         return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
 
+    def _label(self, name: int | str) -> int:
+        """The label of a class."""
+        names = [] if self.encoding is None else self.encoding.classes.names
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if isinstance(name, str) or not 0 <= name < self.semantics.num_classes:
+            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}" if names else "no names, only numbers"
+            last = self.semantics.num_classes - 1
+            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
+        return name
+
+    def _resampled(
+        self,
+        semantics: SemanticMap,
+        style: Tensor | Photo | None,
+        random: torch.Generator,
+        count: int,
+        classes: Sequence[int],
+    ) -> list[Tensor | None]:
+        """The first style as it would be without, and the others with other noise in these classes."""
+        first, *others = [self.generator.draw(semantics, random) for _ in range(count)]
+        base = first if style is None else style
+        if not isinstance(base, Tensor):
+            raise InputError("resample draws noise by region anew; this model has none, or a style photo was given")
+        return [base, *(self.generator.resampled(semantics, base, z, classes) for z in others if z is not None)]
+
     def _styles(
-        self, semantics: SemanticMap, style: Tensor | Photo | None, random: torch.Generator, count: int
+        self,
+        semantics: SemanticMap,
+        style: Tensor | Photo | None,
+        random: torch.Generator,
+        count: int,
+        resample: Sequence[int],
     ) -> list[Tensor | None]:
         """``count`` styles for one map, drawn where they are not given; None for a model without style."""
+        if resample:
+            return self._resampled(semantics, style, random, count, resample)
         if isinstance(style, Tensor):
             return [style] * count
         drawn: list[Tensor | None] = [self.generator.draw(semantics, random) for _ in range(count)]

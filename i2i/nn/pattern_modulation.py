@@ -113,9 +113,8 @@ def modulation_tables(
             hidden = F.relu(_convolve_dense(weights, semantics, kernel))
             return _by_pixel(hidden.chunk(len(weights.second), 1), weights.second)
         patterns = semantics.patterns(*semantics.size, kernel)
-        hidden = F.relu(
-            convolve_labels(weights.rows, weights.bias, semantics, patterns.inner.contents)
-        )  # (inner, M · hidden)
+        # (inner, M · hidden)
+        hidden = F.relu(convolve_labels(weights.rows, weights.bias, semantics, patterns.inner.contents))
         parts = hidden.chunk(len(weights.second), 1)
         way = cheapest(patterns.counts)
         if way == "pixels" and method == "auto":
