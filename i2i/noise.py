@@ -226,9 +226,7 @@ def instance_regions(semantics: SemanticMap) -> FoundRegions:
         InputError: the map has no instances.
     """
     if semantics.instances is None:
-        raise InputError(
-            "noise for each instance needs instance maps, and there are none; noise for each class does not"
-        )
+        raise InputError("there are no instance maps, which noise for each instance needs; choose noise for each class")
     ids, instance = torch.unique(semantics.instances, return_inverse=True)
     images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
     keys = (images * semantics.num_classes + semantics.labels) * len(ids) + instance

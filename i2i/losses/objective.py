@@ -215,8 +215,8 @@ class Objective(BaseObjective):
         with parametrize.cached():  # one spectral norm for both passes
             if match:
                 with torch.no_grad():
-                    real_features = network(seen, seen_real)
-            fake_features = network(seen, seen_fake)
+                    real_features = _judge(network, seen, seen_real)
+            fake_features = _judge(network, seen, seen_fake)
         terms = {"adversarial": self.adversarial.generator(_logits(fake_features))}
         if match:
             terms["feature_matching"] = self.matching(fake_features, real_features)
@@ -227,10 +227,17 @@ def _logits(features: Features) -> list[Tensor]:
     return [layers[-1] for layers in features]
 
 
+def _judge(network: nn.Module, condition: Condition, photos: Tensor) -> Features:
+    features: Features | Tensor = network(condition, photos)
+    if isinstance(features, Tensor):
+        raise InputError(f"{type(network).__name__} names pixels; it needs the segmentation objective, not this one")
+    return features
+
+
 def _judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
     """Fake and real in one batch: one spectral norm and one pass for both; separately where they would mix."""
     if not getattr(network, "independent", True):
-        return network(condition, fake), network(condition, real)
-    both = network(condition.repeated(2), torch.cat([fake, real]))
+        return _judge(network, condition, fake), _judge(network, condition, real)
+    both = _judge(network, condition.repeated(2), torch.cat([fake, real]))
     half = len(fake)
     return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
