@@ -31,7 +31,8 @@ class RecalculateStatistics(pl.Callback):
         batches: training batches (of every process) to compute them from, at most those of one epoch.
 
     Raises:
-        InputError: no batches; or, when training starts, no averaged generator, or one without batch norm.
+        InputError: no batches; or, when training starts, no DataModule, no averaged generator, or one without batch
+            norm.
     """
 
     def __init__(self, batches: int = 50) -> None:
@@ -44,6 +45,8 @@ class RecalculateStatistics(pl.Callback):
         """Refuse a model that has nothing to recalculate."""
         if stage != "fit":
             return
+        if not isinstance(_data(trainer), DataModule):
+            raise InputError("RecalculateStatistics reads training batches anew: give fit a DataModule, not loaders")
         average = cast(Translator, pl_module).average
         if average is None:
             raise InputError("RecalculateStatistics needs an averaged generator: ema_decay above 0, or leave it out")
@@ -74,9 +77,13 @@ class RecalculateStatistics(pl.Callback):
         self._step = trainer.global_step
 
     def _inputs(self, trainer: pl.Trainer, translator: Translator) -> Iterator[tuple[Condition, Tensor | None]]:
-        data = cast(DataModule, trainer.datamodule)  # type: ignore[attr-defined]
-        for batch in islice(data.train_dataloader(), self.batches):
+        for batch in islice(cast(DataModule, _data(trainer)).train_dataloader(), self.batches):
             converted = trainer.precision_plugin.convert_input(batch)
             on_device: Batch = trainer.strategy.batch_to_device(converted, translator.device)
             semantics = translator.read(on_device)
             yield semantics, translator.style(semantics, on_device["photo"])[0]
+
+
+def _data(trainer: pl.Trainer) -> pl.LightningDataModule | None:
+    found: pl.LightningDataModule | None = trainer.datamodule  # type: ignore[attr-defined]
+    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 import yaml
 
@@ -88,3 +89,9 @@ def test_nothing_to_recalculate_is_one_line(
 def test_no_batches() -> None:
     with pytest.raises(InputError, match="batches is 0"):
         RecalculateStatistics(0)
+
+
+def test_loaders_cannot_be_read_anew() -> None:
+    trainer = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+    with pytest.raises(InputError, match="give fit a DataModule"):
+        RecalculateStatistics().setup(trainer, pl.LightningModule(), "fit")
