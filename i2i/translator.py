@@ -55,6 +55,8 @@ class Translator(TwoPlayerModule):
             for the discriminator, as the published SPADE code does.
         accumulate: batches whose gradients are averaged into one step of the optimizers.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
+        activation_checkpointing: whether the generator's blocks compute their activations again in backward instead of
+            keeping them: less memory for more time.
 
     Raises:
         InputError: arguments out of range, or that cannot go together.
@@ -78,6 +80,7 @@ class Translator(TwoPlayerModule):
         schedule: Literal["shared", "original"] = "shared",
         accumulate: int = 1,
         clip: float | None = None,
+        activation_checkpointing: bool = False,
     ) -> None:
         super().__init__(optimizer_g, optimizer_d, decay_from, accumulate, clip)
         if not 0 <= ema_decay < 1:
@@ -87,6 +90,7 @@ class Translator(TwoPlayerModule):
             taken = "no style" if self.style_dim is None else f"{self.style_dim} numbers"
             raise InputError(f"the encoder gives a style of {encoder.style_dim} numbers, the generator takes {taken}")
         self.generator = generator
+        self.generator.recompute = activation_checkpointing
         self.discriminator = discriminator
         self.encoder = encoder
         self.objective = objective

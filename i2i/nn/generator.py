@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from i2i.condition import Condition
+from i2i.nn.recomputation import recomputed
 
 
 class Generator(nn.Module):
@@ -17,10 +18,18 @@ class Generator(nn.Module):
     Attributes:
         style_dim: length of the style vector; None for a network without one.
         multiple: height and width of a condition must be multiples of this.
+        recompute: whether blocks keep their input alone for backward (:mod:`i2i.nn.recomputation`): a matter of time
+            and memory and not of the function.
     """
 
     style_dim: int | None = None
     multiple: int = 1
+    recompute: bool = False
+
+    def run(self, block: nn.Module, *inputs: Any) -> Tensor:
+        """``block(*inputs)``, for the blocks that hold most of the activations."""
+        out: Tensor = recomputed(block, *inputs) if self.recompute else block(*inputs)
+        return out
 
     @abstractmethod
     def forward(self, condition: Any, style: Tensor | None = None) -> Tensor:
