@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.errors import InputError
@@ -57,7 +58,7 @@ class InstanceEncoder(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(features=(features, 1), width=(width, 1), downsamplings=(downsamplings, 1))
-        self.features = features
+        self.feature_channels = features
         self.multiple = 1 << downsamplings
         self.trunk = ResidualTrunk(3, width, downsamplings, blocks=0, norm=norm)
         self.last = last_layer(width, features)
@@ -70,7 +71,7 @@ class InstanceEncoder(nn.Module):
         """Encode photos.
 
         Args:
-            photo: (N, 3, H, W) in [-1, 1], H and W multiples of ``2**downsamplings`` and at least twice that.
+            photo: (N, 3, H, W) in [-1, 1]. Where a side is no multiple of ``2**downsamplings``, its border is repeated.
             condition: the N label maps of these photos, with instances.
 
         Returns:
@@ -89,12 +90,10 @@ class InstanceEncoder(nn.Module):
         if tuple(photo.shape) != (condition.batch, 3, height, width):
             wanted = (condition.batch, 3, height, width)
             raise InputError(f"the photos have shape {tuple(photo.shape)}; these label maps ask for {wanted}")
-        if height % self.multiple or width % self.multiple or min(height, width) < 2 * self.multiple:
-            raise InputError(
-                f"the photo is {height} x {width}; the instance encoder needs height and width to be multiples of "
-                f"{self.multiple}, and at least {2 * self.multiple}"
-            )
-        return index, index.average(torch.tanh(self.last(self.trunk(photo))))
+        # The trunk wants multiples of its halvings; what is added at the borders belongs to no instance.
+        below, right = (max(-(-side // self.multiple), 2) * self.multiple - side for side in (height, width))
+        x = F.pad(photo, (0, right, 0, below), mode="replicate") if below or right else photo
+        return index, index.average(torch.tanh(self.last(self.trunk(x)))[:, :, :height, :width])
 
     def draw(self, condition: SemanticMap, random: torch.Generator | None = None) -> Tensor:
         """Features of each instance from the clusters of its class, as often as these occur in the training set.

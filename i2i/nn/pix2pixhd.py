@@ -185,7 +185,7 @@ class LocalEnhancer(_Pix2PixHDGenerator):
         initialise(self, init, gain)
 
     def previous_stage(self) -> list[str]:
-        """The parts that an earlier stage of coarse-to-fine training has trained: all but the finest enhancer."""
+        """All but the finest enhancer and the last layer."""
         return ["coarse", *(f"enhancers.{i}" for i in range(len(self.enhancers) - 1))]
 
     def forward(self, condition: Condition, style: Tensor | None = None) -> Tensor:
