@@ -148,18 +148,23 @@ def number_windows(ids: Tensor, outside: int, kernel: int) -> Windows:
         outside: the number of what lies outside the image; another than any in ``ids``.
         kernel: size k of the windows, odd.
     """
-    padded = F.pad(ids.long(), [kernel // 2] * 4, value=outside)
-    hashes = _hash_windows(padded, kernel).flatten()
+    return number_padded_windows(F.pad(ids.long(), [kernel // 2] * 4, value=outside), kernel)
+
+
+def number_padded_windows(padded: Tensor, kernel: int) -> Windows:
+    """The same for maps with what lies around them: (N, H + k − 1, W + k − 1) int64, for (N, H, W) pixels."""
+    hashes = _hash_windows(padded, kernel)
+    shape = hashes.shape
     # Neighbours mostly have the same window. Leaving out repetitions first makes the sort inside `unique` short.
-    runs, run_of_pixel = torch.unique_consecutive(hashes, return_inverse=True)
+    runs, run_of_pixel = torch.unique_consecutive(hashes.flatten(), return_inverse=True)
     distinct, number_of_run = torch.unique(runs, return_inverse=True)
     number = number_of_run.index_select(0, run_of_pixel)
     contents = _windows_at(padded, _first_pixels(number, len(distinct)), kernel)
     collided = not _are_right(padded, kernel, contents, number)
     if collided:
-        every = _windows_at(padded, torch.arange(ids.numel(), device=ids.device), kernel)
+        every = _windows_at(padded, torch.arange(shape.numel(), device=padded.device), kernel)
         contents, number = torch.unique(every, dim=0, return_inverse=True)
-    return Windows(contents, PixelRows(number.view(ids.shape).int(), len(contents)), collided)
+    return Windows(contents, PixelRows(number.view(shape).int(), len(contents)), collided)
 
 
 def _hash_windows(padded: Tensor, kernel: int) -> Tensor:
