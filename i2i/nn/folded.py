@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.nn.modulate import modulate
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.nn.prepacked import PackedConvolution, PackedProduct
 from i2i.nn.spade import SPADEGenerator
-from i2i.nn.spade_block import SPADEResnetBlock, repeatable, up_sampled
+from i2i.nn.spade_block import SPADEResnetBlock, repeatable
 from i2i.patterns import PixelRows
 from i2i.semantics import SemanticMap
 
@@ -99,7 +100,7 @@ class FoldedBlock(nn.Module):
     def forward(self, x: Tensor, semantics: SemanticMap, method: ModulationMethod = "auto") -> Tensor:
         """As the block's."""
         rows, tables = semantics.kept_for(self, lambda: self._tables(semantics, method))
-        x = repeatable(x, semantics.size)
+        x = repeatable(x, semantics)
         centred = self.centre_0(x)
         return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
 
@@ -132,8 +133,8 @@ class FoldedBlock(nn.Module):
             centred = centred if self.centre_s is None else self.centre_s(x)
             shortcut = self.conv_s(modulate(centred, rows, tables[2], slope=None))
         else:
-            height, width = rows.index.shape[1:]
-            shortcut = up_sampled(x, (height, width))
+            size = rows.index.shape[1:]
+            shortcut = x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")
         out: Tensor = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]), onto=shortcut)
         return out
 

@@ -8,12 +8,14 @@ Two things are kept from picture to picture, and both are exact:
   3×3 convolution carries a change one pixel further. So every convolution runs on a crop around its changed input, and
   the result is pasted into the features that are kept.
 
-How much the second saves depends on where the change begins. At a resolution the network sees the label of one pixel
-in each cell, the upper left one. A stroke that covers none of the few such pixels of the smallest maps leaves the first
-blocks as they are, and its reach is a margin around it; the first block that does see it spreads it by some 4 pixels of
-*its* size, each further one by 2 more of its own. A pixel of the 8×8 map changes the whole picture, one of the 16×16 map
-most of it, one of the 32×32 map about a sixth. Another style changes all features, and instance norm, whose statistics
-are of the whole image, everything from the first changed block on; patterns and tables stay even then.
+How much the second saves depends on where the change begins. A smaller map holds the label of one pixel of each cell,
+the upper left one. A stroke that covers none of the few such pixels of the smallest maps leaves the first blocks as
+they are, and what it changes is a margin around it. The first block that does see it spreads it by 4 pixels of *its*
+size, and each later one by 2 more of its own. For a picture of 256×256 and 5 up-samplings, one pixel of the 8×8 or
+the 16×16 map changes almost all of it, one of the 32×32 map about a sixth, one of the 64×64 map a thirtieth.
+
+Another style changes all features, and instance norm, whose statistics are of the whole image, all from the first
+changed block on. Patterns and tables stay even then.
 
 Errors do not add up over strokes: a feature is always computed from features that are right, never from its own former
 value. The crop of a convolution may differ from the whole in the last bits, where the library chooses another order
@@ -148,7 +150,7 @@ class _Drawing:
         changes = self._number(semantics)
         region = self._restart(semantics, style, changes[self._sizes[0]])
         for i, size in enumerate(self._sizes):
-            region = self._redraw_block(i, size, region, changes[size])
+            region = self._redraw_block(i, semantics.resized(*size), region, changes[size])
         if region is not None:
             region = self._redraw_photo(region, semantics.size)
         every = [
@@ -191,19 +193,21 @@ class _Drawing:
         self.maps[0] = self._folded.first_map(semantics.resized(*size), style)
         return Region.whole(size)
 
-    def _redraw_block(self, i: int, size: Size, region: Region | None, change: Change | None) -> Region | None:
+    def _redraw_block(
+        self, i: int, semantics: SemanticMap, region: Region | None, change: Change | None
+    ) -> Region | None:
         """The features of a block.
 
         Args:
             i: its number.
-            size: (H, W) of its output.
+            semantics: the map at its size.
             region: what changed of its input.
             change: of the patterns.
 
         Returns:
             What changed of its output.
         """
-        block, x, tables = self._blocks[i], self.maps[2 * i], self._tables[i].tables
+        block, size, x, tables = self._blocks[i], semantics.size, self.maps[2 * i], self._tables[i].tables
         if region is not None:
             region = region.times(size[0] // x.shape[2])
         if change is not None:
@@ -212,7 +216,7 @@ class _Drawing:
             return None
         if not self._local:
             region = Region.whole(size)
-        x = repeatable(x, size)
+        x = repeatable(x, semantics)
         factor = size[0] // x.shape[2]
 
         def rows(crop: Region) -> PixelRows:

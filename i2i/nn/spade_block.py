@@ -78,15 +78,15 @@ class SPADEResnetBlock(nn.Module):
         """
         narrow = self.modulate_0.shared.out_channels < NARROW
         if method == "dense" or (method == "auto" and narrow):
-            return self._dense(up_sampled(x, semantics.size), semantics)
+            return self._dense(up_sampled(x, semantics), semantics)
         rows, tables = modulation_tables(TableWeights.of(self.modulations), semantics, method)
-        x = repeatable(x, semantics.size)
+        x = repeatable(x, semantics)
         copies = semantics.labels[0].numel() // x[0, 0].numel()
         normalised = normalise(self.normalise_0, x, copies)
         dx = modulated_conv(normalised, rows, tables[0], self.conv_0.weight, self.conv_0.bias)
         dx = modulated_conv(self.normalise_1(dx), rows, tables[1], self.conv_1.weight, self.conv_1.bias)
         if not self.learned_shortcut:
-            return up_sampled(x, semantics.size) + dx
+            return up_sampled(x, semantics) + dx
         if self.normalise_s is not None:
             normalised = normalise(self.normalise_s, x, copies)
         return dx + modulated_conv(normalised, rows, tables[2], self.conv_s.weight, slope=None)
@@ -129,17 +129,17 @@ class Modulation(nn.Module):
         return out
 
 
-def repeatable(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """The features at a size that :func:`modulate` brings to (H, W), and of which there are statistics."""
-    height, width = size
+def repeatable(x: Tensor, semantics: SemanticMap) -> Tensor:
+    """The features at a size that :func:`modulate` brings to the map's, and of which there are statistics."""
+    height, width = semantics.size
     if tuple(x.shape[-2:]) in [(height, width), (height / 2, width / 2)] and x[0, 0].numel() > 1:
         return x
-    return up_sampled(x, size)
+    return up_sampled(x, semantics)
 
 
-def up_sampled(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """The features at size (H, W), by their nearest neighbours."""
-    return x if tuple(x.shape[-2:]) == size else F.interpolate(x, size=size, mode="nearest")
+def up_sampled(x: Tensor, semantics: SemanticMap) -> Tensor:
+    """The features at the map's size, by their nearest neighbours."""
+    return x if tuple(x.shape[-2:]) == semantics.size else F.interpolate(x, size=semantics.size, mode="nearest")
 
 
 def compute_type(weight: Tensor) -> torch.dtype:
