@@ -219,6 +219,8 @@ def _random(seed: int | None) -> torch.Generator:
 
 def _maps(labels: Tensor | NDArray[Any]) -> Tensor:
     maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
+    if maps.dim() < 2:
+        raise InputError(f"labels have shape {tuple(maps.shape)}; expected (H, W) or (N, H, W)")
     return maps[None] if maps.dim() == 2 else maps
 
 

@@ -11,8 +11,9 @@ Two things are kept from picture to picture, and both are exact:
 How much the second saves depends on where the change begins. A smaller map holds the label of one pixel of each cell,
 the upper left one. A stroke that covers none of the few such pixels of the smallest maps leaves the first blocks as
 they are, and what it changes is a margin around it. The first block that does see it spreads it by 4 pixels of *its*
-size, and each later one by 2 more of its own. For a picture of 256×256 and 5 up-samplings, one pixel of the 8×8 or
-the 16×16 map changes almost all of it, one of the 32×32 map about a sixth, one of the 64×64 map a thirtieth.
+size, and each later one by 2 more of its own. For a picture of 256×256 and 5 up-samplings, one pixel in the middle of
+the 8×8 map changes all of it, of the 16×16 map 87 %, of the 32×32 map 16 %, of the 64×64 map 4 %, and takes 100, 77, 11
+and 2 % of the convolutions' multiplications.
 
 Another style changes all features, and instance norm, whose statistics are of the whole image, all from the first
 changed block on. Patterns and tables stay even then.
