@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from i2i.changing_patterns import Change, ChangingPatterns
 from i2i.nn.folded import FoldedBlock, FoldedSPADE
 from i2i.nn.growing_tables import GrowingTables
+from i2i.nn.memory import kept_memory
 from i2i.nn.norm import InstanceNorm2d
 from i2i.nn.spade_block import repeatable
 from i2i.patterns import PixelRows
@@ -103,7 +104,8 @@ class IncrementalSPADE:
         if drawing is None or drawing.kind != _kind(semantics):
             drawing = _Drawing(self.folded, semantics)
         self._drawing = None  # should this break off, what is half done is not built upon
-        self.work = drawing.update(semantics, style)
+        with kept_memory(semantics.device):
+            self.work = drawing.update(semantics, style)
         self._drawing = drawing
         return drawing.photo.clone()
 
