@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from i2i.canvas import Canvas
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.files import read_instances, read_labels, read_photo
@@ -120,24 +121,40 @@ class Synthesizer:
         maps = _maps(labels)
         ids = None if instances is None else _maps(instances)
         height, width = maps.shape[-2:]
-        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
-        assert padded[0] is not None
         given = {} if features is None else checked_features(features, self.generator, maps if ids is None else ids)
         if isinstance(self.encoder, InstanceEncoder) and style is not None and not isinstance(style, Tensor):
-            size = padded[0].shape[-2], padded[0].shape[-1]
-            style = fitted_photo(self._pixels(style), (height, width), size, self.resize)
-        random = torch.Generator()
-        if seed is None:
-            random.seed()
-        else:
-            random.manual_seed(seed)
+            padded = _padded(maps[:1], self.generator.multiple)
+            style = fitted_photo(self._pixels(style), (height, width), (padded.shape[1], padded.shape[2]), self.resize)
+        random = _random(seed)
         pictures = []
         for i in range(len(maps)):
-            of_map = None if padded[1] is None else padded[1][i : i + 1]
-            semantics = self.semantics(padded[0][i : i + 1], of_map)
+            semantics = self.condition(maps[i : i + 1], None if ids is None else ids[i : i + 1])
             for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count, given):
                 pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
+
+    def canvas(self) -> Canvas:
+        """A picture to paint: see :class:`i2i.canvas.Canvas`."""
+        return Canvas(self)
+
+    def condition(self, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None) -> SemanticMap:
+        """What the generator is conditioned on, on the device; labels and instances as at a call.
+
+        The maps are padded to a size that the generator takes, by repeating their last row and column.
+        """
+        maps, ids = _maps(labels), None if instances is None else _maps(instances)
+        if ids is not None and ids.shape != maps.shape:
+            raise InputError(f"instances have shape {tuple(ids.shape)}, the labels {tuple(maps.shape)}")
+        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
+        assert padded[0] is not None
+        return self.semantics(padded[0], padded[1])
+
+    @torch.inference_mode()
+    def style(
+        self, condition: SemanticMap, style: Tensor | Photo | None = None, seed: int | None = None
+    ) -> Tensor | None:
+        """The style of the first picture that a call would make of one map; None for a model without style."""
+        return self._styles(condition, self._of_map(style, 0, 1), _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
         """Label (and instance) files, decoded and brought to the training size: (1, H, W) each."""
@@ -241,8 +258,20 @@ class Synthesizer:
         return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
 
 
+def _random(seed: int | None) -> torch.Generator:
+    """Of the CPU, so that a seed gives the same on every device."""
+    random = torch.Generator()
+    if seed is None:
+        random.seed()
+    else:
+        random.manual_seed(seed)
+    return random
+
+
 def _maps(labels: Tensor | NDArray[Any]) -> Tensor:
     maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
+    if maps.dim() < 2:
+        raise InputError(f"labels have shape {tuple(maps.shape)}; expected (H, W) or (N, H, W)")
     return maps[None] if maps.dim() == 2 else maps
 
 

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i.patterns import PatternCounts, PixelRows, Windows
+from i2i.patterns import PatternCounts, PixelRows
 from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ class TableWeights:
     bias: Tensor
     second: Sequence[SecondConvolution]
 
+    @property
+    def kernel(self) -> int:
+        """Size k of the convolutions."""
+        return math.isqrt(self.second[0].weight.shape[1])
+
     @classmethod
     def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
         """The weights of these modulations, which see the same labels; differentiable."""
@@ -103,17 +108,18 @@ def modulation_tables(
     Returns:
         rows of (N, H, W) pixels, and for each modulation (P, 2C): the factors 1 + γ, then the shifts β.
     """
-    kernel = math.isqrt(weights.second[0].weight.shape[1])
-    patterns = semantics.patterns(*semantics.size, kernel)
+    patterns = semantics.patterns(*semantics.size, weights.kernel)
     with torch.autocast(semantics.device.type, enabled=False):
-        hidden = F.relu(convolve_labels(weights.rows, weights.bias, semantics, patterns.inner))  # (inner, M · hidden)
+        sums = convolve_labels(weights.rows, weights.bias, semantics, patterns.inner.contents)
+        hidden = F.relu(sums)  # (inner, M · hidden)
         parts = hidden.chunk(len(weights.second), 1)
         way = cheapest(patterns.counts)
         if way == "pixels" and method == "auto":
             tables = [_by_pixel(h, patterns.inner.rows, s) for h, s in zip(parts, weights.second, strict=True)]
             return PixelRows.one_each(semantics.batch, *semantics.size, semantics.device), tables
-        table = _by_products if way == "products" else _by_gathering
-        tables = [table(h, patterns.outer, s) for h, s in zip(parts, weights.second, strict=True)]
+        table = _by_products if way == "products" else table_by_gathering
+        contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
+        tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
         return patterns.outer.rows, tables
 
 
@@ -129,27 +135,27 @@ def cheapest(counts: PatternCounts) -> Literal["gather", "products", "pixels"]:
     return "gather" if counts.outer <= 1.3 * counts.inner else "products"
 
 
-def convolve_labels(rows: Tensor, bias: Tensor, semantics: SemanticMap, windows: Windows) -> Tensor:
-    """What a convolution of the one-hot map gives at each distinct window.
+def convolve_labels(rows: Tensor, bias: Tensor, semantics: SemanticMap, contents: Tensor) -> Tensor:
+    """What a convolution of the one-hot map gives at each window of codes.
 
     Args:
         rows: (channels · k² + 1, O), the weight as :func:`label_rows` lays it out.
         bias: (O,).
         semantics: the map that the windows come from.
-        windows: its distinct k×k windows, U of them.
+        contents: (U, k²) codes.
 
     Returns:
         (U, O).
     """
-    area = windows.contents.shape[1]
+    area = contents.shape[1]
     nothing = len(rows) - 1
     place = torch.arange(area, device=semantics.device)
     if semantics.edges is None:
-        used = (windows.contents * area + place).clamp(max=nothing)
+        used = (contents * area + place).clamp(max=nothing)
     else:
-        inside = windows.contents < 2 * semantics.num_classes
-        label = torch.where(inside, windows.contents // 2 * area + place, nothing)
-        edge = torch.where(inside & (windows.contents % 2 == 1), semantics.num_classes * area + place, nothing)
+        inside = contents < 2 * semantics.num_classes
+        label = torch.where(inside, contents // 2 * area + place, nothing)
+        edge = torch.where(inside & (contents % 2 == 1), semantics.num_classes * area + place, nothing)
         used = torch.cat([label, edge], 1)
     return F.embedding_bag(used, rows, mode="sum", padding_idx=nothing) + bias
 
@@ -160,17 +166,26 @@ def label_rows(weight: Tensor) -> Tensor:
     return F.pad(rows, (0, 0, 0, 1))
 
 
-def _by_gathering(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (outer, 2C), one matrix product with a row per outer pattern."""
-    gathered = F.embedding(outer.contents, F.pad(hidden, (0, 0, 0, 1)))  # (outer, k², hidden)
+def table_by_gathering(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """One matrix product with a row per outer pattern.
+
+    Args:
+        hidden: (inner + 1, hidden), the row of zeros for "outside the image" among them.
+        contents: (outer, k²), the rows of ``hidden`` in every outer pattern.
+        second: the convolution.
+
+    Returns:
+        (outer, 2C).
+    """
+    gathered = F.embedding(contents, hidden)  # (outer, k², hidden)
     return second.multiply(gathered.transpose(1, 2).flatten(1)) + second.bias
 
 
-def _by_products(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (outer, 2C), k² products with a row per inner pattern, summed per outer pattern."""
-    area = outer.contents.shape[1]
-    products = second.multiply(F.pad(hidden, (0, 0, 0, 1)))  # (inner + 1, k² · 2C)
-    used = outer.contents * area + torch.arange(area, device=hidden.device)
+def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """The same by k² products with a row per inner pattern, summed per outer pattern."""
+    area = contents.shape[1]
+    products = second.multiply(hidden)  # (inner + 1, k² · 2C)
+    used = contents * area + torch.arange(area, device=hidden.device)
     return F.embedding_bag(used, products.view(-1, len(second.bias)), mode="sum") + second.bias
 
 

@@ -110,10 +110,10 @@ class SPADEGenerator(Generator):
             InputError: another number of channels, a size that is no multiple, a style that is missing or of another
                 shape.
         """
-        self._check(semantics, style)
+        self.check(semantics, style)
         height, width = (side >> self.upsamplings for side in semantics.size)
-        x = self._first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
-        for block, doublings in zip(self.blocks, self._doublings(), strict=True):
+        x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
+        for block, doublings in zip(self.blocks, self.doublings, strict=True):
             x = self.run(block, x, semantics.resized(height << doublings, width << doublings), self.modulation)
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
 
@@ -134,7 +134,8 @@ class SPADEGenerator(Generator):
 
         return FoldedSPADE(self, dtype)
 
-    def _first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
+        """(N, 16w, h, w), where the first block starts, for a map (and a style) of that size (h, w)."""
         if self.style_dim is None:
             return self._first_of_labels(semantics)
         assert style is not None
@@ -154,14 +155,16 @@ class SPADEGenerator(Generator):
         assert isinstance(self.first, nn.Conv2d) and self.first.bias is not None
         windows = semantics.patterns(*semantics.size, self.first.kernel_size[0]).inner
         with torch.autocast(semantics.device.type, enabled=False):
-            table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows)
+            table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows.contents)
             return F.embedding(windows.rows.index, table).permute(0, 3, 1, 2).to(dtype)
 
-    def _doublings(self) -> list[int]:
+    @property
+    def doublings(self) -> list[int]:
         """How many doublings lie before each block: one more at each, but with 5 the second and third share a size."""
         return [0, 1, 1, 2, 3, 4, 5] if self.upsamplings == 5 else list(range(self.upsamplings + 1))
 
-    def _check(self, semantics: SemanticMap, style: Tensor | None) -> None:
+    def check(self, semantics: SemanticMap, style: Tensor | None) -> None:
+        """Raise the errors of :meth:`forward`."""
         if semantics.channels != self.label_channels:
             raise InputError(
                 f"the label map has {semantics.channels} channels (classes and edges), "
