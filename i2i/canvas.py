@@ -14,7 +14,8 @@ from i2i.nn.incremental import IncrementalSPADE, Work
 from i2i.pictures import Pixels, to_pixels
 
 if TYPE_CHECKING:
-    from i2i.synthesizer import Photo, Synthesizer
+    from i2i.styles import Photo
+    from i2i.synthesizer import Synthesizer
 
 
 class Canvas:

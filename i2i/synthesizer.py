@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 from i2i.canvas import Canvas
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
-from i2i.data.files import read_instances, read_labels, read_photo
+from i2i.data.files import read_instances, read_labels
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.instance_features import Features, checked_features, feature_maps, fitted_photo
+from i2i.instance_features import Features, checked_features, fitted_photo
 from i2i.nn.generator import Generator
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.semantics import LabelSemantics, SemanticMap
-
-Photo = Pixels | Image.Image | str | Path
-"""(H, W, 3) uint8, a PIL image, or a file."""
+from i2i.styles import Photo, Styles, photo_pixels
 
 
 class Synthesizer:
@@ -60,6 +57,7 @@ class Synthesizer:
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
+        self._styles = Styles(self.generator, self.encoder, resize, self.device)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", ema: bool = True) -> Synthesizer:
@@ -96,6 +94,7 @@ class Synthesizer:
         seed: int | None = None,
         count: int = 1,
         features: Features | None = None,
+        resample: Sequence[int | str] = (),
     ) -> Pixels:
         """Photographs of label maps, at the maps' own size.
 
@@ -109,28 +108,33 @@ class Synthesizer:
             count: pictures a map, each in a style of its own unless ``style`` is a vector.
             features: for a model with instance features those of some instances, by instance id (by label where no
                 instances are given); the others' are found as told above. See :meth:`instance_features`.
+            resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
+                classes each has its own; the pictures differ there, and around as far as the network's receptive field
+                reaches. For models with noise by region, such as OASIS.
 
         Returns:
             (N * count, H, W, 3) uint8; the pictures of one map lie together.
 
         Raises:
-            InputError: a label out of range, shapes that do not fit, a style the model cannot take.
+            InputError: a label out of range, shapes that do not fit, a style the model cannot take, an unknown class.
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
+        if resample and count == 1:
+            raise InputError("resample tells the pictures of a map apart; it needs a count of at least 2")
+        classes = [self._label(name) for name in resample]
         maps = _maps(labels)
         ids = None if instances is None else _maps(instances)
         height, width = maps.shape[-2:]
-        given = {} if features is None else checked_features(features, self.generator, maps if ids is None else ids)
-        if isinstance(self.encoder, InstanceEncoder) and style is not None and not isinstance(style, Tensor):
-            padded = _padded(maps[:1], self.generator.multiple)
-            style = fitted_photo(self._pixels(style), (height, width), (padded.shape[1], padded.shape[2]), self.resize)
+        wanted = {} if features is None else checked_features(features, self.generator, maps if ids is None else ids)
+        padded = _padded(maps[:1], self.generator.multiple)
+        given = self._styles.given(style, len(maps), (height, width), (padded.shape[1], padded.shape[2]))
         random = _random(seed)
         pictures = []
         for i in range(len(maps)):
-            semantics = self.condition(maps[i : i + 1], None if ids is None else ids[i : i + 1])
-            for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count, given):
-                pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
+            condition = self.condition(maps[i : i + 1], None if ids is None else ids[i : i + 1])
+            for z in self._styles.choose(condition, given[i], random, count, wanted, classes):
+                pictures.append(to_pixels(self.generator(condition, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
 
     def canvas(self) -> Canvas:
@@ -154,7 +158,8 @@ class Synthesizer:
         self, condition: SemanticMap, style: Tensor | Photo | None = None, seed: int | None = None
     ) -> Tensor | None:
         """The style of the first picture that a call would make of one map; None for a model without style."""
-        return self._styles(condition, self._of_map(style, 0, 1), _random(seed), 1)[0]
+        (given,) = self._styles.given(style, 1, condition.size, condition.size)
+        return self._styles.choose(condition, given, _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
         """Label (and instance) files, decoded and brought to the training size: (1, H, W) each."""
@@ -173,7 +178,7 @@ class Synthesizer:
         """The style of a photo: the encoder's mean, (style_dim,)."""
         if isinstance(self.encoder, InstanceEncoder):
             raise InputError("this model's style is a vector for each instance; ask for its instance_features")
-        return self._posterior(photo, None)[0][0]
+        return self._styles.of_photo(photo)[0][0]
 
     @torch.inference_mode()
     def instance_features(
@@ -193,69 +198,20 @@ class Synthesizer:
             raise InputError("this model has no instance features")
         ids = None if instances is None else _maps(instances).to(self.device)
         semantics = self.semantics(_maps(labels).to(self.device), ids)
-        pixels = fitted_photo(self._pixels(photo), semantics.size, semantics.size, self.resize)
+        pixels = fitted_photo(photo_pixels(photo), semantics.size, semantics.size, self.resize)
         index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
         return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
 
-    def _pixels(self, photo: Photo) -> Pixels:
-        if isinstance(photo, str | Path):
-            pixels = read_photo(Path(photo))
-        else:
-            pixels = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo)
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-            raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
-        return pixels
-
-    def _posterior(self, photo: Photo, semantics: SemanticMap | None) -> tuple[Tensor, Tensor | None]:
-        if self.encoder is None:
-            raise InputError("this model has no style encoder; a style photo cannot be used with it")
-        pixels = self._pixels(photo)
-        if self.resize is not None:
-            pixels = self.resize.apply_photo(pixels)
-        mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device), semantics)
-        return mean, logvar
-
-    def _of_map(self, style: Tensor | Photo | None, index: int, maps: int) -> Tensor | Photo | None:
-        """The style of one of several maps; a latent vector as (1, style_dim)."""
-        if style is None or not isinstance(style, Tensor):
-            return style
-        if self.generator.feature_channels:
-            raise InputError("this model's style is no vector: give a photo of the map, or features by instance id")
-        if self.style_dim is None:
-            raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if style.shape not in [(self.style_dim,), (maps, self.style_dim)]:
-            raise InputError(
-                f"the style has shape {tuple(style.shape)}; allowed are ({self.style_dim},), ({maps}, {self.style_dim})"
-            )
-        return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
-
-    def _styles(
-        self,
-        semantics: SemanticMap,
-        style: Tensor | Photo | None,
-        random: torch.Generator,
-        count: int,
-        features: Mapping[int, Tensor] | None = None,
-    ) -> list[Tensor | None]:
-        """``count`` styles for one map, drawn where they are not given; None for a model without style."""
-        if isinstance(style, Tensor):
-            return [style] * count
-        if self.generator.feature_channels:
-            photo = None if style is None else from_pixels(self._pixels(style)[None]).to(self.device)
-            maps = feature_maps(self.generator, self.encoder, semantics, photo, features or {}, random, count)
-            return list(maps)
-        drawn: list[Tensor | None] = [self.generator.draw(semantics, random) for _ in range(count)]
-        if drawn[0] is None and style is not None:
-            raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if drawn[0] is None and count > 1:
-            raise InputError(f"count is {count}, but this model has no style: all pictures of a map would be the same")
-        if style is None:
-            return drawn
-        mean, logvar = self._posterior(style, semantics)
-        if logvar is None:
-            return [mean] * count
-        # The first picture is the photo's style itself, the others are drawn around it.
-        return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
+    def _label(self, name: int | str) -> int:
+        """The label of a class."""
+        names = [] if self.encoding is None else self.encoding.classes.names
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if isinstance(name, str) or not 0 <= name < self.semantics.num_classes:
+            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}" if names else "no names, only numbers"
+            last = self.semantics.num_classes - 1
+            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
+        return name
 
 
 def _random(seed: int | None) -> torch.Generator:

@@ -14,7 +14,7 @@ from i2i.classes import LabelEncoding
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.history import PictureHistory
-from i2i.losses.objective import Objective
+from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator, check_style
@@ -41,7 +41,7 @@ class Translator(TwoPlayerModule):
 
     Args:
         generator: called as ``generator(semantics, style)``; gives (N, 3, H, W) in [-1, 1].
-        discriminator: called as ``discriminator(semantics, photo)``; gives a list over scales of lists over layers.
+        discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how the labels of a batch become the networks' condition.
         encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
@@ -73,7 +73,7 @@ class Translator(TwoPlayerModule):
         self,
         generator: Generator,
         discriminator: nn.Module,
-        objective: Objective,
+        objective: BaseObjective,
         semantics: LabelSemantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,

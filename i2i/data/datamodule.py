@@ -80,6 +80,11 @@ class DataModule(LightningDataModule):
         return LabelSemantics(self.encoding.num_classes, edges=self.source.has_instances)
 
     @property
+    def num_classes(self) -> int:
+        """Classes of the label maps, "unknown" included."""
+        return self.encoding.num_classes
+
+    @property
     def label_channels(self) -> int:
         """Channels of the condition: classes, and the edges where there are instances."""
         return self.semantics.channels

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 
 from i2i.nn.memory import kept_memory
 from i2i.nn.modulate import modulate
+from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.nn.prepacked import PackedConvolution, PackedProduct
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import SPADEResnetBlock, repeatable
+from i2i.noise import NoisyMap
 from i2i.patterns import PixelRows
 from i2i.semantics import SemanticMap
 
@@ -38,16 +40,9 @@ class FoldedSPADE(SPADEGenerator):
 
     def __init__(self, generator: SPADEGenerator, dtype: torch.dtype | None = None) -> None:
         nn.Module.__init__(self)  # the parts come from the generator
-        for name in (
-            "label_channels",
-            "style_dim",
-            "upsamplings",
-            "multiple",
-            "norm",
-            "base_size",
-            "shared_input_norm",
-        ):
-            setattr(self, name, getattr(generator, name))
+        for name, value in vars(generator).items():
+            if not name.startswith("_") and name != "training":
+                setattr(self, name, value)
         self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
         self.blocks = nn.ModuleList(FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
@@ -60,7 +55,7 @@ class FoldedSPADE(SPADEGenerator):
             photo = super().forward(semantics, style)
         return photo.to(torch.promote_types(photo.dtype, torch.float32))
 
-    def first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         """As :meth:`SPADEGenerator.first_map`."""
         return super().first_map(semantics, style).to(self.last.weight.dtype)
 
@@ -99,9 +94,12 @@ class FoldedBlock(nn.Module):
             self.conv_s = _packed(block.conv_s, dtype)
             self.centre_s = None if block.normalise_s is None else _Centre(block.normalise_s)
 
-    def forward(self, x: Tensor, semantics: SemanticMap, method: ModulationMethod = "auto") -> Tensor:
+    def forward(self, x: Tensor, semantics: SemanticMap | NoisyMap, method: ModulationMethod = "auto") -> Tensor:
         """As the block's."""
-        rows, tables = semantics.kept_for(self, lambda: self._tables(semantics, method))
+        if isinstance(semantics, NoisyMap):  # the noise is of this picture alone
+            rows, tables = self._tables(semantics, method)
+        else:
+            rows, tables = semantics.kept_for(self, lambda: self._kept_tables(semantics, method))
         x = repeatable(x, semantics)
         centred = self.centre_0(x)
         return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
@@ -153,7 +151,10 @@ class FoldedBlock(nn.Module):
 
     @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
     @torch.no_grad()
-    def _tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+    def _kept_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+        return self._tables(semantics, method)
+
+    def _tables(self, semantics: SemanticMap | NoisyMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
         return modulation_tables(self.table_weights, semantics, "patterns" if method == "patterns" else "auto")
 
 
@@ -188,3 +189,7 @@ def _packed(conv: nn.Conv2d, dtype: torch.dtype | None) -> PackedConvolution:
     weight = copy.deepcopy(conv).eval().weight.detach().clone()
     bias = None if conv.bias is None else conv.bias.detach().to(dtype or weight.dtype, copy=True)
     return PackedConvolution(weight.to(dtype or weight.dtype), bias)
+
+
+class FoldedOASIS(FoldedSPADE, OASISGenerator):
+    """What :meth:`OASISGenerator.fold` returns. The tables depend on the noise, so they are made for each picture."""

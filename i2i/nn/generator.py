@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -51,6 +52,20 @@ class Generator(nn.Module):
     def previous_stage(self) -> list[str]:
         """The parts that an earlier stage of coarse-to-fine training has trained; none where there is one stage."""
         return []
+
+    def resampled(self, condition: Condition, style: Tensor, fresh: Tensor, classes: Sequence[int]) -> Tensor:
+        """The style of a batch with another one, ``fresh``, where some classes are.
+
+        Args:
+            condition: the batch.
+            style: as :meth:`draw` draws it.
+            fresh: alike.
+            classes: labels.
+
+        Raises:
+            InputError: the network's style is of the whole picture.
+        """
+        raise InputError("this model has no noise by region; only that of a few classes cannot be drawn anew")
 
     def fold(self) -> Generator:
         """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared."""

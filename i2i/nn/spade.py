@@ -20,6 +20,7 @@ from i2i.nn.norm import Norm
 from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_rows
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
+from i2i.noise import NoisyMap, Patterned
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
@@ -111,6 +112,9 @@ class SPADEGenerator(Generator):
                 shape.
         """
         self.check(semantics, style)
+        return self._synthesise(semantics, style)
+
+    def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         height, width = (side >> self.upsamplings for side in semantics.size)
         x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
         for block, doublings in zip(self.blocks, self.doublings, strict=True):
@@ -134,7 +138,7 @@ class SPADEGenerator(Generator):
 
         return FoldedSPADE(self, dtype)
 
-    def first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         """(N, 16w, h, w), where the first block starts, for a map (and a style) of that size (h, w)."""
         if self.style_dim is None:
             return self._first_of_labels(semantics)
@@ -147,12 +151,12 @@ class SPADEGenerator(Generator):
             x = F.interpolate(x, size=semantics.size, mode="bilinear", align_corners=False)
         return x
 
-    def _first_of_labels(self, semantics: SemanticMap) -> Tensor:
-        dtype = compute_type(self.last.weight)
-        if self.modulation == "dense":
-            x: Tensor = self.first(semantics.dense(dtype))
-            return x
+    def _first_of_labels(self, semantics: SemanticMap | NoisyMap) -> Tensor:
         assert isinstance(self.first, nn.Conv2d) and self.first.bias is not None
+        if self.modulation == "dense" or not isinstance(semantics, Patterned):
+            x: Tensor = self.first(semantics.dense(compute_type(self.first.weight)))
+            return x
+        dtype = compute_type(self.last.weight)
         windows = semantics.patterns(*semantics.size, self.first.kernel_size[0]).inner
         with torch.autocast(semantics.device.type, enabled=False):
             table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows.contents)
@@ -184,6 +188,9 @@ class SPADEGenerator(Generator):
                 f"a {height} x {width} label map starts as one pixel after {self.upsamplings} halvings, which "
                 f"{self.norm} norm cannot normalise; use larger maps, more of them, or fewer up-samplings"
             )
+        self._check_style(semantics, style)
+
+    def _check_style(self, semantics: SemanticMap, style: Tensor | None) -> None:
         wanted = (semantics.batch, self.style_dim)
         if self.style_dim is not None and (style is None or tuple(style.shape) != wanted):
             found = "none" if style is None else f"one of shape {tuple(style.shape)}"
