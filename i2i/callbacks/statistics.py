@@ -10,10 +10,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from i2i.condition import Condition
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.statistics import batch_norms, recalculate_statistics
-from i2i.semantics import Condition
 from i2i.translator import Batch, Translator
 
 

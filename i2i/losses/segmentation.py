@@ -9,10 +9,11 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import BaseObjective, View
 from i2i.losses.precision import at_least_float32
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 
 class SegmentationObjective(BaseObjective):

@@ -8,9 +8,11 @@ with the map, so that further styles cost only the convolutions between them.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.nn.memory import kept_memory
@@ -19,7 +21,7 @@ from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.nn.prepacked import PackedConvolution, PackedProduct
 from i2i.nn.spade import SPADEGenerator
-from i2i.nn.spade_block import SPADEResnetBlock, repeatable, up_sampled
+from i2i.nn.spade_block import SPADEResnetBlock, repeatable
 from i2i.noise import NoisyMap
 from i2i.patterns import PixelRows
 from i2i.semantics import SemanticMap
@@ -43,7 +45,7 @@ class FoldedSPADE(SPADEGenerator):
                 setattr(self, name, value)
         self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
-        self.blocks = nn.ModuleList(_FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
+        self.blocks = nn.ModuleList(FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
         self.last = _packed(cast(nn.Conv2d, generator.last), dtype)
         self.eval().requires_grad_(False)
 
@@ -58,8 +60,8 @@ class FoldedSPADE(SPADEGenerator):
         return super().first_map(semantics, style).to(self.last.weight.dtype)
 
 
-class _FoldedBlock(nn.Module):
-    """A block of which only the convolutions and tables are left."""
+class FoldedBlock(nn.Module):
+    """A residual block of which only the convolutions and tables are left."""
 
     rows: Tensor
     bias: Tensor
@@ -100,14 +102,52 @@ class _FoldedBlock(nn.Module):
             rows, tables = semantics.kept_for(self, lambda: self._kept_tables(semantics, method))
         x = repeatable(x, semantics)
         centred = self.centre_0(x)
-        dx = self.conv_0(modulate(centred, rows, tables[0]))
+        return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
+
+    def before(self, centred: Tensor, rows: PixelRows, tables: Sequence[Tensor]) -> Tensor:
+        """The first convolution.
+
+        Args:
+            centred: (N, in_channels, h, w), what ``centre_0`` makes of the input.
+            rows: for every pixel (N, H, W) its row; H × W is h × w, or twice that.
+            tables: of the modulations.
+
+        Returns:
+            (N, middle, H, W).
+        """
+        dx: Tensor = self.conv_0(modulate(centred, rows, tables[0]))
+        return dx
+
+    def after(self, x: Tensor, dx: Tensor, centred: Tensor, rows: PixelRows, tables: Sequence[Tensor]) -> Tensor:
+        """The second convolution and the shortcut.
+
+        Args:
+            x: (N, in_channels, h, w), the input; may be overwritten where the shortcut is not learned.
+            dx: (N, middle, H, W), what :meth:`before` returned.
+            centred, rows, tables: as there.
+
+        Returns:
+            (N, out_channels, H, W).
+        """
         if self.learned_shortcut:
             centred = centred if self.centre_s is None else self.centre_s(x)
             shortcut = self.conv_s(modulate(centred, rows, tables[2], slope=None))
         else:
-            shortcut = up_sampled(x, semantics)
+            size = rows.index.shape[1:]
+            shortcut = x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")
         out: Tensor = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]), onto=shortcut)
         return out
+
+    @property
+    def last_convolutions(self) -> list[PackedConvolution]:
+        """Those of :meth:`after`."""
+        return [self.conv_1, *([self.conv_s] if self.learned_shortcut else [])]
+
+    @property
+    def table_weights(self) -> TableWeights:
+        """What the block's tables are made from."""
+        second = [product for product in self.second if isinstance(product, PackedProduct)]
+        return TableWeights(self.rows, self.bias, second)
 
     @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
     @torch.no_grad()
@@ -115,9 +155,7 @@ class _FoldedBlock(nn.Module):
         return self._tables(semantics, method)
 
     def _tables(self, semantics: SemanticMap | NoisyMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
-        second = [product for product in self.second if isinstance(product, PackedProduct)]
-        weights = TableWeights(self.rows, self.bias, second)
-        return modulation_tables(weights, semantics, "patterns" if method == "patterns" else "auto")
+        return modulation_tables(self.table_weights, semantics, "patterns" if method == "patterns" else "auto")
 
 
 class _Centre(nn.Module):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
@@ -31,7 +32,7 @@ from i2i.noise import (
     instance_regions,
 )
 from i2i.recipe import recorded
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedOASIS

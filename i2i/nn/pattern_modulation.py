@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2i.noise import NoisyMap, Patterned, RegionNoiseMap
-from i2i.patterns import PatternCounts, PixelRows, Windows
+from i2i.patterns import PatternCounts, PixelRows
 from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ class TableWeights:
     bias: Tensor
     second: Sequence[SecondConvolution]
 
+    @property
+    def kernel(self) -> int:
+        """Size k of the convolutions."""
+        return math.isqrt(self.second[0].weight.shape[1])
+
     @classmethod
     def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
         """The weights of these modulations, which see the same labels; differentiable."""
@@ -107,21 +112,21 @@ def modulation_tables(
     Returns:
         rows of (N, H, W) pixels, and for each modulation (P, 2C): the factors 1 + γ, then the shifts β.
     """
-    kernel = math.isqrt(weights.second[0].weight.shape[1])
     with torch.autocast(semantics.device.type, enabled=False):
         if not isinstance(semantics, Patterned):
-            hidden = F.relu(_convolve_dense(weights, semantics, kernel))
+            hidden = F.relu(_convolve_dense(weights, semantics))
             return _by_pixel(hidden.chunk(len(weights.second), 1), weights.second)
-        patterns = semantics.patterns(*semantics.size, kernel)
-        # (inner, M · hidden)
-        hidden = F.relu(convolve_labels(weights.rows, weights.bias, semantics, patterns.inner.contents))
+        patterns = semantics.patterns(*semantics.size, weights.kernel)
+        sums = convolve_labels(weights.rows, weights.bias, semantics, patterns.inner.contents)
+        hidden = F.relu(sums)  # (inner, M · hidden)
         parts = hidden.chunk(len(weights.second), 1)
         way = cheapest(patterns.counts)
         if way == "pixels" and method == "auto":
             index = patterns.inner.rows.index
             return _by_pixel([F.embedding(index, h).permute(0, 3, 1, 2) for h in parts], weights.second)
-        table = _by_products if way == "products" else _by_gathering
-        tables = [table(h, patterns.outer, s) for h, s in zip(parts, weights.second, strict=True)]
+        table = _by_products if way == "products" else table_by_gathering
+        contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
+        tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
         return patterns.outer.rows, tables
 
 
@@ -185,17 +190,26 @@ def label_rows(weight: Tensor) -> Tensor:
     return F.pad(rows, (0, 0, 0, 1))
 
 
-def _by_gathering(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (outer, 2C), one matrix product with a row per outer pattern."""
-    gathered = F.embedding(outer.contents, F.pad(hidden, (0, 0, 0, 1)))  # (outer, k², hidden)
+def table_by_gathering(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """One matrix product with a row per outer pattern.
+
+    Args:
+        hidden: (inner + 1, hidden), the row of zeros for "outside the image" among them.
+        contents: (outer, k²), the rows of ``hidden`` in every outer pattern.
+        second: the convolution.
+
+    Returns:
+        (outer, 2C).
+    """
+    gathered = F.embedding(contents, hidden)  # (outer, k², hidden)
     return second.multiply(gathered.transpose(1, 2).flatten(1)) + second.bias
 
 
-def _by_products(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (outer, 2C), k² products with a row per inner pattern, summed per outer pattern."""
-    area = outer.contents.shape[1]
-    products = second.multiply(F.pad(hidden, (0, 0, 0, 1)))  # (inner + 1, k² · 2C)
-    used = outer.contents * area + torch.arange(area, device=hidden.device)
+def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """The same by k² products with a row per inner pattern, summed per outer pattern."""
+    area = contents.shape[1]
+    products = second.multiply(hidden)  # (inner + 1, k² · 2C)
+    used = contents * area + torch.arange(area, device=hidden.device)
     return F.embedding_bag(used, products.view(-1, len(second.bias)), mode="sum") + second.bias
 
 
@@ -205,16 +219,16 @@ def _by_pixel(hidden: Sequence[Tensor], second: Sequence[SecondConvolution]) -> 
     for features, conv in zip(hidden, second, strict=True):
         kernel = math.isqrt(conv.weight.shape[1])
         weight = conv.weight.view(-1, kernel, kernel, len(conv.bias)).permute(3, 0, 1, 2)
-        maps = F.conv2d(features, weight, conv.bias, padding=kernel // 2)
+        maps = F.conv2d(features, weight, conv.bias, padding=weights.kernel // 2)
         tables.append(maps.permute(0, 2, 3, 1).flatten(0, 2))
     count, _, height, width = hidden[0].shape
     return PixelRows.one_each(count, height, width, hidden[0].device), tables
 
 
-def _convolve_dense(weights: TableWeights, condition: NoisyMap, kernel: int) -> Tensor:
+def _convolve_dense(weights: TableWeights, condition: NoisyMap) -> Tensor:
     """(N, M · hidden, H, W), the first convolutions of a map that has no patterns."""
-    weight = weights.rows[:-1].view(-1, kernel, kernel, len(weights.bias)).permute(3, 0, 1, 2)
-    return F.conv2d(condition.dense(weight.dtype), weight, weights.bias, padding=kernel // 2)
+    weight = weights.rows[:-1].view(-1, weights.kernel, weights.kernel, len(weights.bias)).permute(3, 0, 1, 2)
+    return F.conv2d(condition.dense(weight.dtype), weight, weights.bias, padding=weights.kernel // 2)
 
 
 def _wide(parameter: Tensor) -> Tensor:

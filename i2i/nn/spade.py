@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
@@ -21,7 +22,7 @@ from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.noise import NoisyMap, Patterned
 from i2i.recipe import recorded
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedSPADE
@@ -117,7 +118,7 @@ class SPADEGenerator(Generator):
         height, width = (side >> self.upsamplings for side in semantics.size)
         x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
         for block, doublings in zip(self.blocks, self.doublings, strict=True):
-            x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
+            x = self.run(block, x, semantics.resized(height << doublings, width << doublings), self.modulation)
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:

@@ -13,12 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.nn.modulated_conv import modulated_conv
 from i2i.nn.norm import Norm, normalise, param_free_norm
 from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.noise import NoisyMap, Patterned
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 NARROW = 32
 """With fewer hidden channels the convolutions cost less than it takes to find the patterns."""

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import Objective, View
 from i2i.losses.segmentation import SegmentationObjective, balanced_cross_entropy, class_weights, labelmix_mask
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.segmenter import SegmentationDiscriminator
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 CLASSES = 4
 
