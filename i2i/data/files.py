@@ -38,10 +38,39 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
             raise InputError(f"{path}: values {wide.min()} to {wide.max()}; a photo has 8 or 16 bits, 0 to 65535")
         grey = (wide >> 8 if wide.max() > 255 else wide).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if _has_transparency(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def read_image(path: str | Path, channels: int) -> NDArray[np.uint8]:
+    """Read a condition image as (H, W, channels) uint8, whatever the file's own channels.
+
+    One rule converts: 1 is grey by :func:`grey_of`, 3 is RGB (grey files give three equal channels, transparency is
+    laid on white in both), 4 is RGBA (opaque where the file says nothing of transparency).
+
+    Raises:
+        InputError: as :func:`read_photo`, or a number of channels that image files do not hold.
+    """
+    if channels not in (1, 3, 4):
+        raise InputError(
+            f"{path}: an image file gives 1 (grey), 3 (RGB) or 4 (RGBA) channels; the model takes {channels}"
+        )
+    photo = read_photo(path)
+    if channels == 3:
+        return photo
+    if channels == 1:
+        return grey_of(photo)
+    image = _open(path)
+    if _has_transparency(image):
+        return np.array(image.convert("RGBA"), dtype=np.uint8)
+    return np.concatenate([photo, np.full_like(photo[:, :, :1], 255)], 2)
+
+
+def grey_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB -> (H, W, 1): the luma of ITU-R BT.601, rounded as PIL does; grey stays as it is."""
+    return np.asarray(Image.fromarray(photo).convert("L"))[:, :, None]
 
 
 def read_labels(path: str | Path, encoding: LabelEncoding) -> Array:
@@ -128,6 +157,10 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
     if isinstance(error, UnidentifiedImageError):
         return InputError(f"{path}: not an image file that can be read")
     return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})")
+
+
+def _has_transparency(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
 
 
 def _grey_depth(path: str | Path) -> int:

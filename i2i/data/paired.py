@@ -26,14 +26,23 @@ class Sample:
     Attributes:
         name: what outputs made from this sample are called.
         photo: (H, W, 3) uint8; None where a set has label maps alone.
-        labels: (H, W) uint8 or int16 labels, already decoded.
+        labels: (H, W) uint8 or int16 labels, already decoded; None where an image is the condition.
         instances: (H, W) int32 ids; None where a set has none.
+        condition: (H, W, C) uint8, the image to be translated; None where labels are the condition.
     """
 
     name: str
     photo: NDArray[np.uint8] | None
-    labels: NDArray[Any]
+    labels: NDArray[Any] | None
     instances: NDArray[np.int32] | None = None
+    condition: NDArray[np.uint8] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the condition, labels or image."""
+        given = self.labels if self.condition is None else self.condition
+        assert given is not None, "a sample has labels or an image as its condition"
+        return given.shape[0], given.shape[1]
 
 
 class Split(Protocol):
