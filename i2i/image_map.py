@@ -11,6 +11,7 @@ from torch import Tensor
 
 from i2i.errors import InputError
 from i2i.recipe import recorded
+from i2i.semantics import Semantics
 
 
 class ImageMap:
@@ -67,7 +68,7 @@ class ImageMap:
 
 
 @recorded
-class ImageSemantics:
+class ImageSemantics(Semantics):
     """How a model reads its condition where that is an image.
 
     Args:
@@ -77,7 +78,12 @@ class ImageSemantics:
     def __init__(self, channels: int) -> None:
         if channels < 1:
             raise InputError(f"the condition has {channels} channels; allowed are 1 and more")
-        self.channels = channels
+        self._channels = channels
+
+    @property
+    def channels(self) -> int:
+        """What the networks take as ``label_channels``."""
+        return self._channels
 
     def read(self, batch: Mapping[str, Any]) -> ImageMap:
         """The condition of a batch, from its "condition": (N, channels, H, W) in [-1, 1]."""

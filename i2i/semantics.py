@@ -6,6 +6,7 @@ the map, so that it is made once for all layers and, where a map is used again, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, TypeVar
 from weakref import WeakKeyDictionary
@@ -54,6 +55,19 @@ class Condition(Protocol):
 
     def to(self, device: torch.device | str) -> Self:
         """On another device."""
+
+
+class Semantics(ABC):
+    """How a model reads its condition."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Channels of the condition; what the networks take as ``label_channels``."""
+
+    @abstractmethod
+    def read(self, batch: Mapping[str, Any]) -> Condition:
+        """The condition of a batch of the loader."""
 
 
 class SemanticMap:
@@ -205,7 +219,7 @@ class SemanticMap:
 
 
 @recorded
-class LabelSemantics:
+class LabelSemantics(Semantics):
     """How a model reads its condition: turns a batch of labels (and instances) into a :class:`SemanticMap`.
 
     Args:
@@ -224,6 +238,8 @@ class LabelSemantics:
 
     def read(self, batch: Mapping[str, Any]) -> SemanticMap:
         """The condition of a batch of the loader."""
+        if "labels" not in batch:
+            raise InputError(f"the model takes label maps of {self.num_classes} classes, but the data has images")
         return self(batch["labels"], batch.get("instances"))
 
     def __call__(self, labels: Maps, instances: Maps | None = None) -> SemanticMap:

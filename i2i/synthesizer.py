@@ -1,4 +1,4 @@
-"""Inference: a model file, label maps in, photographs out. Needs neither Lightning nor a configuration."""
+"""Inference: a model file, label maps or images in, photographs out. Needs neither Lightning nor a configuration."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from torch import Tensor, nn
 
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
+from i2i.data.conditions import Images, image_batch
 from i2i.data.files import read_instances, read_labels, read_photo
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.image_map import ImageSemantics
 from i2i.nn.generator import Generator
 from i2i.pictures import Pixels, from_pixels, to_pixels
-from i2i.semantics import LabelSemantics, SemanticMap
+from i2i.semantics import Condition, LabelSemantics, Semantics
 
 Photo = Pixels | Image.Image | str | Path
 """(H, W, 3) uint8, a PIL image, or a file."""
 
 
 class Synthesizer:
-    """Turns label maps into photographs.
+    """Turns label maps, or the images that a model translates, into photographs.
 
     >>> synthesizer = Synthesizer.load("runs/scenes/checkpoints/last.ckpt")  # doctest: +SKIP
     >>> photos = synthesizer(labels, seed=1, count=4)  # doctest: +SKIP
 
     Args:
         generator: called as ``generator(semantics, style)``.
-        semantics: how labels become the generator's condition.
+        semantics: how labels or images become the generator's condition.
         encoder: photo -> (mean, log variance) of the style, for models that have one.
         encoding: how label files become labels.
         resize: how files come to the size the model was trained for.
@@ -43,7 +45,7 @@ class Synthesizer:
     def __init__(
         self,
         generator: Generator,
-        semantics: LabelSemantics,
+        semantics: Semantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
@@ -86,16 +88,18 @@ class Synthesizer:
     @torch.inference_mode()
     def __call__(
         self,
-        labels: Tensor | NDArray[Any],
+        labels: Tensor | NDArray[Any] | Images,
         instances: Tensor | NDArray[Any] | None = None,
         style: Tensor | Photo | None = None,
         seed: int | None = None,
         count: int = 1,
     ) -> Pixels:
-        """Photographs of label maps, at the maps' own size.
+        """Photographs of label maps or images, at their own size.
 
         Args:
-            labels: (N, H, W) or (H, W) integers in [0, number of classes).
+            labels: (N, H, W) or (H, W) integers in [0, number of classes). For a model that translates images, those:
+                (N, H, W, C) or (H, W, C) uint8, PIL images, files, or what :meth:`read` gives; see
+                :func:`i2i.data.conditions.image_batch`.
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
             style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take.
             seed: of the styles that are drawn; None draws others at every call.
@@ -109,26 +113,28 @@ class Synthesizer:
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
-        maps = _maps(labels)
-        ids = None if instances is None else _maps(instances)
-        height, width = maps.shape[-2:]
-        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
-        assert padded[0] is not None
+        given = self._batch(labels, instances)
+        maps, (height, width) = len(given[0][1]), given[0][1].shape[-2:]
+        padded = [(name, _padded(m, self.generator.multiple).to(self.device)) for name, m in given]
         random = torch.Generator()
         if seed is None:
             random.seed()
         else:
             random.manual_seed(seed)
         pictures = []
-        for i in range(len(maps)):
-            of_map = None if padded[1] is None else padded[1][i : i + 1]
-            semantics = self.semantics(padded[0][i : i + 1], of_map)
-            for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count):
+        for i in range(maps):
+            semantics = self.semantics.read({name: m[i : i + 1] for name, m in padded})
+            for z in self._styles(semantics, self._of_map(style, i, maps), random, count):
                 pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
-        """Label (and instance) files, decoded and brought to the training size: (1, H, W) each."""
+        """Label (and instance) files, decoded and brought to the training size: (1, H, W) each.
+
+        For a model that translates images, an image file: (1, C, H, W) float32 in [-1, 1].
+        """
+        if not isinstance(self.semantics, LabelSemantics):
+            return self._batch(Path(labels), instances)[0][1], None
         encoding = self.encoding or LabelEncoding(ClassTable.numbered(self.semantics.num_classes))
         maps = read_labels(Path(labels), encoding)
         ids = None if instances is None else read_instances(Path(instances))
@@ -139,12 +145,22 @@ class Synthesizer:
             ids = None if ids is None else self.resize.apply_labels(ids)
         return map_tensor(maps)[None], None if ids is None else map_tensor(ids)[None]
 
+    def _batch(
+        self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | str | Path | None
+    ) -> list[tuple[str, Tensor]]:
+        """What is given as the loader would name it, the condition first."""
+        if isinstance(self.semantics, ImageSemantics):
+            if instances is not None:
+                raise InputError("this model translates images; it takes no instances")
+            return [("condition", image_batch(labels, self.semantics.channels, self.resize))]
+        return [(n, _maps(m)) for n, m in (("labels", labels), ("instances", instances)) if m is not None]
+
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
         """The style of a photo: the encoder's mean, (style_dim,)."""
         return self._posterior(photo, None)[0][0]
 
-    def _posterior(self, photo: Photo, semantics: SemanticMap | None) -> tuple[Tensor, Tensor | None]:
+    def _posterior(self, photo: Photo, semantics: Condition | None) -> tuple[Tensor, Tensor | None]:
         if self.encoder is None:
             raise InputError("this model has no style encoder; a style photo cannot be used with it")
         if isinstance(photo, str | Path):
@@ -171,7 +187,7 @@ class Synthesizer:
         return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
 
     def _styles(
-        self, semantics: SemanticMap, style: Tensor | Photo | None, random: torch.Generator, count: int
+        self, semantics: Condition, style: Tensor | Photo | None, random: torch.Generator, count: int
     ) -> list[Tensor | None]:
         """``count`` styles for one map, drawn where they are not given; None for a model without style."""
         if isinstance(style, Tensor):
@@ -190,7 +206,9 @@ class Synthesizer:
         return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
 
 
-def _maps(labels: Tensor | NDArray[Any]) -> Tensor:
+def _maps(labels: Any) -> Tensor:
+    if not isinstance(labels, Tensor | np.ndarray):
+        raise InputError(f"labels are a {type(labels).__name__}; arrays or tensors of ids are taken, files by read()")
     maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
     return maps[None] if maps.dim() == 2 else maps
 

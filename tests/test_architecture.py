@@ -19,6 +19,7 @@ FLOORS = {
     "i2i.patterns": 0,
     "i2i.recipe": 0,
     "i2i.semantics": 0,
+    "i2i.image_map": 0,
     "i2i.classes": 0,
     "i2i.checkpoint": 0,
     "i2i.pictures": 0,

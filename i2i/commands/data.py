@@ -1,4 +1,4 @@
-"""`i2i data check|write-scenes`: look at a data set before training, or write the procedural one as files."""
+"""`i2i data check|edges|write-scenes`: look at a data set before training, or make one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from jsonargparse import ArgumentParser
 from i2i.commands.arguments import Parser
 from i2i.data.check import check_all
 from i2i.data.datamodule import DataModule
+from i2i.data.derive import CannyEdges
+from i2i.data.edges import write_edges
 from i2i.data.scenes import write_scenes
 from i2i.errors import InputError
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one of the sub-commands; `check` ends with status 1 if training would fail."""
-    parser = Parser("i2i data", description="Data sets: check one, or write the procedural one.")
+    parser = Parser("i2i data", description="Data sets: check one, or make one.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="walk the set of a configuration and report what is wrong with it")
     check.add_argument("-c", "--config", action="append", required=True, help="a configuration of i2i fit")
@@ -29,14 +31,26 @@ def run(arguments: Sequence[str]) -> int:
     write.add_argument("--val", type=int, default=100, help="validation scenes (default 100)")
     write.add_argument("--size", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
     write.add_argument("--seed", type=int, default=0)
+    edges = commands.add_parser("edges", help="from photos to a set for edges -> photo: the folders A and B")
+    edges.add_argument("photos", type=Path, help="folder of photos, or of train, val and test with photos")
+    edges.add_argument("out", type=Path, help="folder to write to; run again, it goes on where it was left")
+    edges.add_argument("--low", type=float, default=10.0, help="gradient, 0 to 255, where edges end (default 10)")
+    edges.add_argument("--high", type=float, default=25.0, help="gradient where edges begin (default 25)")
+    edges.add_argument("--blur", type=float, default=1.0, help="pixels by which photos are smoothed (default 1)")
+    edges.add_argument("--workers", type=int, default=4, help="threads (default 4)")
     options, overrides = parser.parse_known_args(arguments[1:])
-    if options.command == "write-scenes":
-        if overrides:
-            parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+    if options.command == "check":
+        return _check(options.config, overrides)
+    if overrides:
+        parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+    if options.command == "edges":
+        detector = CannyEdges(options.low, options.high, options.blur)
+        count = write_edges(options.photos, options.out, detector, options.workers)
+        print(f"{count} pairs in {options.out}; next: i2i fit -c configs/images/edges.yaml")
+    else:
         write_scenes(options.out, train=options.train, val=options.val, size=tuple(options.size), seed=options.seed)
         print(f"wrote {options.train + options.val} scenes to {options.out}")
-        return 0
-    return _check(options.config, overrides)
+    return 0
 
 
 def _check(configs: Sequence[str], overrides: Sequence[str]) -> int:

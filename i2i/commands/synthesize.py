@@ -1,4 +1,4 @@
-"""`i2i synthesize MODEL LABELS OUT`: a folder of label maps, or one, to photographs."""
+"""`i2i synthesize MODEL LABELS OUT`: a folder of label maps or images, or one, to photographs."""
 
 from __future__ import annotations
 
@@ -78,9 +78,12 @@ def _name(path: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("i2i synthesize", description="Label maps to photographs. The model needs no other flag or file.")
+    parser = Parser(
+        "i2i synthesize",
+        description="Label maps, or the images that a model translates, to photographs. The model needs no other flag.",
+    )
     parser.add_argument("model", type=Path, help="a checkpoint of a training run, or a converted model")
-    parser.add_argument("labels", type=Path, help="a label map or a folder of them, encoded as in training")
+    parser.add_argument("labels", type=Path, help="a label map or image, or a folder of them, as in training")
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--instances", type=Path, help="instance map(s) of the same names; else class borders serve")
     parser.add_argument("--style", type=Path, help="photo whose style the pictures take (models with a style encoder)")

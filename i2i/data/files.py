@@ -29,43 +29,45 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, damaged or no photograph.
     """
-    image = _open(path)
-    if image.mode == "F":
-        raise InputError(f"{path}: a floating-point image (mode F) is no photo; allowed are 8- and 16-bit images")
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise InputError(f"{path}: values {wide.min()} to {wide.max()}; a photo has 8 or 16 bits, 0 to 65535")
-        grey = (wide >> 8 if wide.max() > 255 else wide).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if _has_transparency(image):
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return image_pixels(_open(path), 3, path)
 
 
 def read_image(path: str | Path, channels: int) -> NDArray[np.uint8]:
-    """Read a condition image as (H, W, channels) uint8, whatever the file's own channels.
-
-    One rule converts: 1 is grey by :func:`grey_of`, 3 is RGB (grey files give three equal channels, transparency is
-    laid on white in both), 4 is RGBA (opaque where the file says nothing of transparency).
+    """Read a condition image as (H, W, channels) uint8, by the rule of :func:`image_pixels`.
 
     Raises:
         InputError: as :func:`read_photo`, or a number of channels that image files do not hold.
     """
+    return image_pixels(_open(path), channels, path)
+
+
+def image_pixels(image: Image.Image, channels: int, name: str | Path) -> NDArray[np.uint8]:
+    """An image as (H, W, channels) uint8, whatever channels and depth it has itself.
+
+    Args:
+        image: of any mode but floating point.
+        channels: 1 gives grey by :func:`grey_of`; 3 RGB, of which grey images make three equal channels; both lay
+            transparency on white; 4 gives RGBA, opaque where the image says nothing of transparency.
+        name: what the errors call it.
+
+    Raises:
+        InputError: floating-point values, more than 16 bits, or another number of channels.
+    """
     if channels not in (1, 3, 4):
-        raise InputError(
-            f"{path}: an image file gives 1 (grey), 3 (RGB) or 4 (RGBA) channels; the model takes {channels}"
-        )
-    photo = read_photo(path)
-    if channels == 3:
-        return photo
-    if channels == 1:
-        return grey_of(photo)
-    image = _open(path)
-    if _has_transparency(image):
-        return np.array(image.convert("RGBA"), dtype=np.uint8)
-    return np.concatenate([photo, np.full_like(photo[:, :, :1], 255)], 2)
+        raise InputError(f"{name}: images give 1 (grey), 3 (RGB) or 4 (RGBA) channels; {channels} are asked for")
+    if image.mode == "F":
+        raise InputError(f"{name}: a floating-point image (mode F) is no photo; allowed are 8- and 16-bit images")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise InputError(f"{name}: values {wide.min()} to {wide.max()}; a photo has 8 or 16 bits, 0 to 65535")
+        image = Image.fromarray((wide >> 8 if wide.max() > 255 else wide).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if channels < 4:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    pixels = np.array(image.convert("RGBA" if channels == 4 else "RGB"), dtype=np.uint8)
+    return grey_of(pixels) if channels == 1 else pixels
 
 
 def grey_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -157,10 +159,6 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
     if isinstance(error, UnidentifiedImageError):
         return InputError(f"{path}: not an image file that can be read")
     return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})")
-
-
-def _has_transparency(image: Image.Image) -> bool:
-    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
 
 
 def _grey_depth(path: str | Path) -> int:

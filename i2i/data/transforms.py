@@ -34,7 +34,7 @@ class Resize(ABC):
         """The (height, width) to which a sample of this size is stretched before it is cropped."""
 
     def apply_photo(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 -> (h, w, 3), as in evaluation: nothing random, cropped at the centre."""
+        """(H, W, C) uint8 -> (h, w, C), as in evaluation: nothing random, cropped at the centre."""
         return centre_crop(stretch_photo(photo, self.stretched(*_size(photo), training=False)), self.size)
 
     def apply_labels(self, labels: Array) -> Array:
@@ -138,14 +138,15 @@ class NoResize(Resize):
 
 
 def stretch_photo(photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W, 3) -> (h, w, 3): sides that shrink are averaged, sides that grow interpolated by cubics."""
+    """(H, W, C) -> (h, w, C): sides that shrink are averaged, sides that grow interpolated by cubics."""
     height, width = size
+    channels = photo.shape[2]
     smaller = min(height, photo.shape[0]), min(width, photo.shape[1])
     if smaller != _size(photo):
         photo = np.asarray(cv2.resize(photo, smaller[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
     if size != smaller:
         photo = np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    return photo
+    return photo.reshape(height, width, channels)  # OpenCV leaves a single channel out
 
 
 def stretch_map(ids: Array, size: tuple[int, int]) -> Array:

@@ -1,4 +1,5 @@
-"""The U-Net generator of pix2pix (Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks").
+"""The U-Net generator of pix2pix (Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial
+Networks").
 
 An encoder halves the condition down to a few pixels, a decoder doubles it back, and every layer of the decoder also
 sees the encoder's features of its size. Its only noise is dropout, which the paper keeps at test time, too.
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.errors import InputError
+from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm, norm_layer
 from i2i.recipe import recorded
@@ -23,7 +25,7 @@ _DEEPEST = 12
 
 
 @recorded
-class UNetGenerator(nn.Module):
+class UNetGenerator(Generator):
     """From a condition, a label map or an image, to a photograph.
 
     Args:
@@ -66,6 +68,7 @@ class UNetGenerator(nn.Module):
             raise InputError(f"dropout_layers is {dropout_layers}; with depth {depth} allowed are 0 to {depth - 1}")
         self.label_channels = label_channels
         self.depth = depth
+        self.multiple = 1 << depth
         self.dropout = dropout
         self.dropout_layers = dropout_layers
         self.statistics = statistics
@@ -75,16 +78,12 @@ class UNetGenerator(nn.Module):
         for before, after in pairwise(channels[:-1]):
             self.down.append(_Halving(before, after, norm))
         self.down.append(_Halving(channels[-2], channels[-1], "none"))
+        self.noisy_channels = channels[-2::-1][: dropout_layers if dropout > 0 else 0]
         self.up = nn.ModuleList([_Doubling(channels[-1], channels[-2], norm)])
         for before, after in pairwise(reversed(channels[:-1])):
             self.up.append(_Doubling(2 * before, after, norm))  # its own and the encoder's features
         self.last = nn.ConvTranspose2d(2 * channels[0], 3, 4, stride=2, padding=1)
         initialise(self, init, gain)
-
-    @property
-    def multiple(self) -> int:
-        """Height and width of a condition must be multiples of this."""
-        return 1 << self.depth
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:
         """The noise for each condition of the batch: which features dropout keeps.
@@ -110,7 +109,7 @@ class UNetGenerator(nn.Module):
         """Synthesise.
 
         Args:
-            condition: N label maps or images of size (H, W), multiples of :attr:`multiple`.
+            condition: N label maps or images of size (H, W), multiples of ``multiple``.
             style: what :meth:`draw` gave for this size; None leaves dropout out: every feature is kept, which is the
                 one picture without noise.
 
@@ -121,17 +120,17 @@ class UNetGenerator(nn.Module):
             InputError: another number of channels, a size that is no multiple, noise of another shape.
         """
         self._check(condition, style)
-        kept = [None] * (self.depth - 1) if style is None else self._split(condition, style)
+        kept = [] if style is None else torch.split(style, self._noise_sizes(condition), 1)
         x = condition.dense(self.last.weight.dtype)  # (N, label_channels, H, W)
         skips: list[Tensor] = []
         for index, layer in enumerate(self.down):
             x = layer(F.leaky_relu(x, 0.2) if index else x, self._alone)  # (N, C, H >> index + 1, W >> index + 1)
             skips.append(x)
         skips.pop()
-        for layer, own in zip(self.up, kept, strict=True):
+        for index, layer in enumerate(self.up):
             x = layer(F.relu(x), self._alone)
-            if own is not None:
-                x = x * (own.view_as(x).to(x.dtype) / (1 - self.dropout))
+            if index < len(kept):
+                x = x * (kept[index].view_as(x).to(x.dtype) / (1 - self.dropout))
             x = torch.cat([x, skips.pop()], 1)
         return torch.tanh(self.last(F.relu(x)))  # (N, 3, H, W)
 
@@ -140,17 +139,12 @@ class UNetGenerator(nn.Module):
         return not self.training and self.statistics == "picture"
 
     def _noise_sizes(self, condition: Condition) -> list[int]:
-        """Features of each layer of the decoder that dropout works on; 0 for those without."""
+        """Features of each layer with dropout."""
         sizes = []
-        for index, layer in enumerate(self.up):
+        for index, channels in enumerate(self.noisy_channels):
             height, width = (side >> (self.depth - 1 - index) for side in condition.size)
-            noisy = self.dropout > 0 and index < self.dropout_layers
-            sizes.append(layer.conv.out_channels * height * width if noisy else 0)
+            sizes.append(channels * height * width)
         return sizes
-
-    def _split(self, condition: Condition, style: Tensor) -> list[Tensor | None]:
-        parts = style.split(self._noise_sizes(condition), 1)
-        return [part if part.shape[1] else None for part in parts]
 
     def _check(self, condition: Condition, style: Tensor | None) -> None:
         if condition.channels != self.label_channels:

@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_named() -> None:
     discriminator = MultiscalePatchGAN(3, width=2)
     with pytest.raises(InputError, match=r"has 4 channels .* takes 3"):
         discriminator(condition(1, 32, 32, classes=4), torch.rand(1, 3, 32, 32))
-    with pytest.raises(InputError, match=r"shape \(1, 3, 32, 16\); the label maps ask for \(1, 3, 32, 32\)"):
+    with pytest.raises(InputError, match=r"shape \(1, 3, 32, 16\); the condition asks for \(1, 3, 32, 32\)"):
         discriminator(condition(1, 32, 32), torch.rand(1, 3, 32, 16))
     with pytest.raises(InputError, match="layers 1, scales 2, width 64"):
         MultiscalePatchGAN(3, layers=1)
