@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import torch
 import yaml
 from jsonargparse import ArgumentParser
 
@@ -17,6 +18,7 @@ from i2i.data.derive import CannyEdges
 from i2i.data.edges import write_edges
 from i2i.data.scenes import write_scenes
 from i2i.errors import InputError
+from i2i.nn.generator import Generator
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -54,17 +56,24 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check(configs: Sequence[str], overrides: Sequence[str]) -> int:
-    report = check_all(read_data(configs, overrides))
+    data, multiple = _read(configs, overrides)
+    report = check_all(data, multiple=multiple)
     print(report)
     return 0 if report.ok else 1
 
 
 def read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
     """The data set of configurations of `i2i fit`; later ones and ``--data.…`` flags override."""
+    return _read(configs, overrides)[0]
+
+
+def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule, int]:
+    """The data set, and what height and width must be multiples of for the generator of the configurations."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(DataModule, "data", sub_configs=True)
-    sections = []
+    parser.add_subclass_arguments(Generator, "model.generator", required=False)
+    sections, has_generator = [], False
     for config in configs:
         try:
             content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
@@ -72,5 +81,13 @@ def read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
             raise InputError(f"cannot read the configuration {config}: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{config}: not a configuration of i2i fit")
-        sections += ["--config", json.dumps({"data": content.get("data", {})})]
-    return cast(DataModule, parser.instantiate(parser.parse_args([*sections, *overrides])).data)
+        section = {"data": content.get("data", {})}
+        if "generator" in (content.get("model") or {}):
+            section["model"] = {"generator": content["model"]["generator"]}
+            has_generator = True
+        sections += ["--config", json.dumps(section)]
+    # Only the sizes that the generator takes are asked for; its channels are the data set's, which is not read yet.
+    channels = ["--model.generator.label_channels", "1"] if has_generator else []
+    with torch.device("meta"):
+        built = parser.instantiate(parser.parse_args([*sections, *overrides, *channels]))
+    return cast(DataModule, built.data), built.model.generator.multiple if has_generator else 1

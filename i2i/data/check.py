@@ -97,20 +97,23 @@ class Report:
         return "\n".join(lines)
 
 
-def check_all(datamodule: DataModule, splits: Sequence[str] = ("train", "val"), progress: bool = True) -> Report:
+def check_all(
+    datamodule: DataModule, splits: Sequence[str] = ("train", "val"), progress: bool = True, multiple: int = 1
+) -> Report:
     """Read every sample of the splits and collect all problems; none is raised.
 
     Args:
         datamodule: its source is walked, its batch size and limits are regarded.
         splits: of ``train``, ``val`` and ``test``.
         progress: show a bar on the standard error output.
+        multiple: height and width that the generator takes are multiples of it.
     """
     try:
         encoding = datamodule.encoding
     except InputError as error:
         return Report([], [], [str(error)])
     classes = 0 if encoding is None else encoding.num_classes
-    reports = [_check_split(datamodule, classes, name, progress) for name in splits]
+    reports = [_check_split(datamodule, classes, name, progress, multiple) for name in splits]
     problems = []
     try:
         if any(report.name == "train" and report.pairs and not report.problems for report in reports):
@@ -127,7 +130,7 @@ def label_names(encoding: LabelEncoding) -> list[str]:
     return encoding.classes.names + ["unknown" if label == own_unknown else UNUSED for label in beyond]
 
 
-def _check_split(datamodule: DataModule, classes: int, name: str, progress: bool) -> SplitReport:
+def _check_split(datamodule: DataModule, classes: int, name: str, progress: bool, multiple: int) -> SplitReport:
     report = SplitReport(name, histogram=np.zeros(classes, dtype=np.int64))
     try:
         split, report.problems = _listed(datamodule.source, name)
@@ -152,6 +155,13 @@ def _check_split(datamodule: DataModule, classes: int, name: str, progress: bool
         report.problems.append(
             f"{name}: {len(shapes)} sizes do not fit into batches of {batch}; resize to a fixed size"
         )
+    for height, width in sorted(shapes):
+        if height % multiple or width % multiple:
+            report.problems.append(
+                f"{name}: samples become {height} x {width} by {type(datamodule.resize).__name__}; the generator takes "
+                f"heights and widths that are multiples of {multiple}"
+            )
+            break
     if name == "train" and report.pairs and not report.photos:
         report.problems.append(_no_photos(split.name(0)))
     return report

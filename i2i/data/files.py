@@ -72,7 +72,7 @@ def image_pixels(image: Image.Image, channels: int, name: str | Path) -> NDArray
 
 def grey_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 3) RGB -> (H, W, 1): the luma of ITU-R BT.601, rounded as PIL does; grey stays as it is."""
-    return np.asarray(Image.fromarray(photo).convert("L"))[:, :, None]
+    return np.array(Image.fromarray(photo).convert("L"))[:, :, None]
 
 
 def read_labels(path: str | Path, encoding: LabelEncoding) -> Array:

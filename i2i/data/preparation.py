@@ -88,7 +88,7 @@ class Preparation:
 
 def photo_tensor(photo: NDArray[np.uint8]) -> Tensor:
     """(H, W, C) uint8 -> (C, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.array(photo.transpose(2, 0, 1), order="C")).float().div_(127.5).sub_(1)
 
 
 def map_tensor(ids: Array) -> Tensor:
