@@ -48,9 +48,9 @@ def _maps(given: Path) -> list[Path]:
     names = Counter(_name(path) for path in found)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:
-        raise InputError(f"{given}: two label maps are called {twice!r}; their pictures would have one name")
+        raise InputError(f"{given}: two files are called {twice!r}; their pictures would have one name")
     if not found:
-        raise InputError(f"{given}: no label maps (PNG, BMP, TIFF, …) in this folder")
+        raise InputError(f"{given}: no label maps or images (PNG, TIFF, JPEG, …) in this folder")
     return found
 
 

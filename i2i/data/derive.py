@@ -50,7 +50,7 @@ class CannyEdges(Derivation):
 
     channels = 1
 
-    def __init__(self, low: float = 10.0, high: float = 25.0, blur: float = 1.0) -> None:
+    def __init__(self, low: float = 5.0, high: float = 15.0, blur: float = 1.0) -> None:
         if not 0 <= low <= high <= 255:
             raise InputError(f"low is {low} and high {high}; allowed are gradients 0 to 255, low at most high")
         if not 0 <= blur <= 100:

@@ -67,7 +67,7 @@ def test_the_set_is_a_paired_one(photos: Path, tmp_path: Path, capsys: pytest.Ca
     original = np.asarray(Image.open(photos / f"{sample.name}.jpg"))
     assert np.array_equal(sample.photo, original)
     grey = cv2.GaussianBlur(np.asarray(Image.fromarray(original).convert("L")), (0, 0), 1.0)
-    found = cv2.Canny(grey, 80, 200, L2gradient=True)
+    found = cv2.Canny(grey, 40, 120, L2gradient=True)
     assert (found > 0).any() and np.array_equal(sample.condition[:, :, 0], 255 - found)
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_written_over_or_mixed(photos: Path, tmp_path: Path, capsys: 
     assert edges(photos, photos) == 1
     assert "exists and is no set that this command began" in capsys.readouterr().err
     assert edges(photos, tmp_path / "out") == 0
-    assert edges(photos, tmp_path / "out", "--low", "20") == 1
+    assert edges(photos, tmp_path / "out", "--low", "8") == 1
     assert "was made with" in capsys.readouterr().err
 
 
@@ -108,7 +108,7 @@ def test_nothing_is_written_over_or_mixed(photos: Path, tmp_path: Path, capsys: 
     [
         (["nowhere", "out"], "nowhere: no such folder of photos"),
         (["empty", "out"], "no photos in empty"),
-        (["photos", "out", "--low", "30"], "low is 30.0 and high 25.0"),
+        (["photos", "out", "--low", "30"], "low is 30.0 and high 15.0"),
         (["photos", "out", "--blur", "-1"], "blur is -1.0"),
         (["photos", "out", "--nonsense"], "--nonsense"),
         (["photos"], "out"),
