@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.image_map import ImageSemantics
+from i2i.instance_features import Features, checked_features, feature_maps, fitted_photo
 from i2i.nn.generator import Generator
+from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.semantics import Condition, LabelSemantics, Semantics
 
@@ -51,7 +54,7 @@ class Synthesizer:
         resize: Resize | None = None,
         device: str = "cpu",
     ) -> None:
-        self.device = _device(device)
+        self.device = choose_device(device)
         generator = generator.to(self.device).eval().requires_grad_(False)
         self.generator = generator.fold()
         self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
@@ -93,6 +96,7 @@ class Synthesizer:
         style: Tensor | Photo | None = None,
         seed: int | None = None,
         count: int = 1,
+        features: Features | None = None,
     ) -> Pixels:
         """Photographs of label maps or images, at their own size.
 
@@ -101,9 +105,13 @@ class Synthesizer:
                 (N, H, W, C) or (H, W, C) uint8, PIL images, files, or what :meth:`read` gives; see
                 :func:`i2i.data.conditions.image_batch`.
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
-            style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take.
+            style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take. For a
+                model with instance features the photo of that very map, whose instances keep their looks; without it
+                the features of each instance are drawn from the clusters of its class.
             seed: of the styles that are drawn; None draws others at every call.
             count: pictures a map, each in a style of its own unless ``style`` is a vector.
+            features: for a model with instance features those of some instances, by instance id (by label where no
+                instances are given); the others' are found as told above. See :meth:`instance_features`.
 
         Returns:
             (N * count, H, W, 3) uint8; the pictures of one map lie together.
@@ -116,6 +124,10 @@ class Synthesizer:
         given = self._batch(labels, instances)
         maps, (height, width) = len(given[0][1]), given[0][1].shape[-2:]
         padded = [(name, _padded(m, self.generator.multiple).to(self.device)) for name, m in given]
+        wanted = {} if features is None else checked_features(features, self.generator, given[-1][1])
+        if isinstance(self.encoder, InstanceEncoder) and style is not None and not isinstance(style, Tensor):
+            size = padded[0][1].shape[-2], padded[0][1].shape[-1]
+            style = fitted_photo(self._pixels(style), (height, width), size, self.resize)
         random = torch.Generator()
         if seed is None:
             random.seed()
@@ -124,7 +136,7 @@ class Synthesizer:
         pictures = []
         for i in range(maps):
             semantics = self.semantics.read({name: m[i : i + 1] for name, m in padded})
-            for z in self._styles(semantics, self._of_map(style, i, maps), random, count):
+            for z in self._styles(semantics, self._of_map(style, i, maps), random, count, wanted):
                 pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
 
@@ -158,17 +170,45 @@ class Synthesizer:
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
         """The style of a photo: the encoder's mean, (style_dim,)."""
+        if isinstance(self.encoder, InstanceEncoder):
+            raise InputError("this model's style is a vector for each instance; ask for its instance_features")
         return self._posterior(photo, None)[0][0]
 
-    def _posterior(self, photo: Photo, semantics: Condition | None) -> tuple[Tensor, Tensor | None]:
-        if self.encoder is None:
-            raise InputError("this model has no style encoder; a style photo cannot be used with it")
+    @torch.inference_mode()
+    def instance_features(
+        self, photo: Photo, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None
+    ) -> dict[int, Tensor]:
+        """The features of each instance of a photo, by instance id, as a call takes them.
+
+        Args:
+            photo: of the size of its label map, or of one that becomes this as the model prepares its photos.
+            labels: (H, W) integers, the photo's label map.
+            instances: (H, W) ids; by default the regions of one label are one instance.
+
+        Raises:
+            InputError: the model has no instance features, or sizes that do not fit.
+        """
+        if not isinstance(self.encoder, InstanceEncoder):
+            raise InputError("this model has no instance features")
+        given = {name: m.to(self.device) for name, m in self._batch(labels, instances)}
+        semantics = self.semantics.read(given)
+        pixels = fitted_photo(self._pixels(photo), semantics.size, semantics.size, self.resize)
+        index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
+        return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
+
+    def _pixels(self, photo: Photo) -> Pixels:
         if isinstance(photo, str | Path):
             pixels = read_photo(Path(photo))
         else:
             pixels = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo)
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
+        return pixels
+
+    def _posterior(self, photo: Photo, semantics: Condition | None) -> tuple[Tensor, Tensor | None]:
+        if self.encoder is None:
+            raise InputError("this model has no style encoder; a style photo cannot be used with it")
+        pixels = self._pixels(photo)
         if self.resize is not None:
             pixels = self.resize.apply_photo(pixels)
         mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device), semantics)
@@ -178,6 +218,8 @@ class Synthesizer:
         """The style of one of several maps; a latent vector as (1, style_dim)."""
         if style is None or not isinstance(style, Tensor):
             return style
+        if self.generator.feature_channels:
+            raise InputError("this model's style is no vector: give a photo of the map, or features by instance id")
         if self.style_dim is None:
             raise InputError("this model has no style; train one with an encoder, or leave the style out")
         if style.shape not in [(self.style_dim,), (maps, self.style_dim)]:
@@ -187,11 +229,20 @@ class Synthesizer:
         return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
 
     def _styles(
-        self, semantics: Condition, style: Tensor | Photo | None, random: torch.Generator, count: int
+        self,
+        semantics: Condition,
+        style: Tensor | Photo | None,
+        random: torch.Generator,
+        count: int,
+        features: Mapping[int, Tensor] | None = None,
     ) -> list[Tensor | None]:
         """``count`` styles for one map, drawn where they are not given; None for a model without style."""
         if isinstance(style, Tensor):
             return [style] * count
+        if self.generator.feature_channels:
+            photo = None if style is None else from_pixels(self._pixels(style)[None]).to(self.device)
+            maps = feature_maps(self.generator, self.encoder, semantics, photo, features or {}, random, count)
+            return list(maps)
         drawn: list[Tensor | None] = [self.generator.draw(semantics, random) for _ in range(count)]
         if drawn[0] is None and style is not None:
             raise InputError("this model has no style; train one with an encoder, or leave the style out")
@@ -220,7 +271,8 @@ def _padded(maps: Tensor, multiple: int) -> Tensor:
     return maps[..., rows[:, None], columns]
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """The device of this name; "auto" is a GPU where there is one. Raises :class:`InputError` where there is none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

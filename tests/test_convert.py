@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from i2i.checkpoint import load_file, restore
-from i2i.convert import Official, convert, load_official, our_name
+from i2i.convert import Official, convert, load_official
+from i2i.convert.spade import our_name
 from i2i.errors import InputError
 from i2i.losses.adversarial import AdversarialLoss, HingeLoss, LeastSquaresLoss, VanillaLoss, WassersteinLoss
 from i2i.losses.divergence import kl_divergence

@@ -44,6 +44,7 @@ class StyleEncoder(nn.Module):
         if size < 16 or size & (size - 1):
             raise InputError(f"the style encoder's size is {size}; it must be a power of two of at least 16")
         self.style_dim = style_dim
+        self.feature_channels = 0  # its style is a vector, not a map of features
         self.size = size
         count = size.bit_length() - 3  # log2(size / 4)
         channels = [3, *(width * min(1 << i, 8) for i in range(count))]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from i2i.errors import InputError
 from i2i.semantics import Condition
 
 
@@ -16,10 +17,12 @@ class Generator(nn.Module):
 
     Attributes:
         style_dim: length of the style vector; None for a network without one.
+        feature_channels: channels of the map of instance features that is its style instead; 0 for a network without.
         multiple: height and width of a condition must be multiples of this.
     """
 
     style_dim: int | None = None
+    feature_channels: int = 0
     multiple: int = 1
 
     @abstractmethod
@@ -36,6 +39,22 @@ class Generator(nn.Module):
         """
         return None
 
+    def previous_stage(self) -> list[str]:
+        """The parts that an earlier stage of coarse-to-fine training has trained; none where there is one stage."""
+        return []
+
     def fold(self) -> Generator:
         """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared."""
         return self
+
+
+def check_style(generator: Generator, encoder: nn.Module) -> None:
+    """Raise :class:`InputError` where the encoder's style is not what the generator takes."""
+    if encoder.style_dim != generator.style_dim:
+        taken = "no style" if generator.style_dim is None else f"{generator.style_dim} numbers"
+        raise InputError(f"the encoder gives a style of {encoder.style_dim} numbers, the generator takes {taken}")
+    if encoder.feature_channels != generator.feature_channels:
+        raise InputError(
+            f"the encoder gives {encoder.feature_channels} instance features, the generator takes "
+            f"{generator.feature_channels} (feature_channels)"
+        )
