@@ -16,7 +16,7 @@ from i2i.nn.generator import Generator
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.instances import InstanceIndex
 from i2i.pictures import Pixels
-from i2i.semantics import Condition
+from i2i.semantics import Condition, SemanticMap
 
 Features = Mapping[int, Sequence[float] | NDArray[Any] | Tensor]
 """A vector for some instances, by instance id."""
@@ -77,9 +77,10 @@ def feature_maps(
     elif set(InstanceIndex.of(condition).ids.tolist()) <= features.keys():  # nothing is to be drawn
         found = [torch.zeros(condition.batch, generator.feature_channels, *condition.size, device=condition.device)]
         found *= count
+    elif isinstance(encoder, InstanceEncoder) and isinstance(condition, SemanticMap):
+        found = [encoder.draw(condition, random) for _ in range(count)]
     else:
-        draw = encoder.draw if isinstance(encoder, InstanceEncoder) else generator.draw
-        found = [draw(condition, random) for _ in range(count)]
+        found = [style for _ in range(count) if (style := generator.draw(condition, random)) is not None]
     return [with_features(style, condition, features) for style in found]
 
 

@@ -161,6 +161,8 @@ class PatchGAN(nn.Module):
         super().__init__()
         if padding not in (1, 2):
             raise InputError(f"padding is {padding}; allowed are 1 and 2")
+        self.norm = norm
+        self.padding = padding
         channels = [in_channels, *(min(width << i, _MOST_CHANNELS) for i in range(layers))]
         self.layers = nn.ModuleList([nn.Sequential(_conv(in_channels, width, 2, padding), nn.LeakyReLU(0.2))])
         for index in range(1, layers):
@@ -176,12 +178,32 @@ class PatchGAN(nn.Module):
         self.layers.append(nn.Sequential(_conv(channels[-1], 1, 1, padding)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, in_channels, H, W) -> the output of every layer, the logits last."""
+        """(N, in_channels, H, W) -> the output of every layer, the logits last.
+
+        Raises:
+            InputError: pictures too small for that many layers.
+        """
+        self._check_size(x)
         outputs = []
         for layer in self.layers:
             x = layer(x)
             outputs.append(x)
         return outputs
+
+    def _check_size(self, x: Tensor) -> None:
+        """Every output has a pixel, and one that is normalised more than one value."""
+        height, width = x.shape[2:]
+        last = len(self.layers) - 1
+        alone = self.norm != "none" and (len(x) == 1 or "batch" not in self.norm)
+        sides = [height, width]
+        for index in range(len(self.layers)):
+            stride = 1 if index >= last - 1 else 2
+            sides = [(side + 2 * self.padding - _KERNEL) // stride + 1 for side in sides]
+            if min(sides) < 1 or (alone and 0 < index < last and sides == [1, 1]):
+                raise InputError(
+                    f"a picture of {height} x {width} is too small for a patch discriminator of {last} layers and "
+                    f"padding {self.padding}; use larger pictures, or fewer layers"
+                )
 
 
 def check_judged(condition: Condition, photo: Tensor, label_channels: int, image_channels: int) -> None:

@@ -124,6 +124,21 @@ def test_other_sets_of_images_train(images: Path, tmp_path: Path, source: str, f
 
 
 @pytest.mark.parametrize(
+    ("option", "flags"),
+    [
+        ("resnet", ["--model.generator.width", "2", "--model.generator.blocks", "1", "--data.resize.size", "[36, 44]"]),
+        ("pixel_gan", ["--model.discriminator.width", "2"]),
+        ("image_gan", ["--model.discriminator.width", "2", "--data.resize.size", "[96, 96]"]),
+        ("least_squares", []),
+    ],
+)
+def test_the_shipped_options_go_on_top(pairs: Path, tmp_path: Path, option: str, flags: list[str]) -> None:
+    above = ["-c", str(CONF.parent.parent / f"configs/options/pix2pix_{option}.yaml"), *flags]
+    once = ["--trainer.max_epochs", "1", "--previews", "0"]
+    assert fit("pix2pix_labels.yaml", pairs, tmp_path / "run", *above, *once) == 0
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         (

@@ -141,3 +141,30 @@ def test_what_does_not_fit_is_named() -> None:
         discriminator(condition(1, 32, 32), torch.rand(1, 3, 32, 16))
     with pytest.raises(InputError, match="layers 1, scales 2, width 64"):
         MultiscalePatchGAN(3, layers=1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    batch=st.integers(1, 2),
+    layers=st.integers(2, 6),
+    padding=st.sampled_from([1, 2]),
+    norm=st.sampled_from(["batch", "instance", "none"]),
+)
+def test_pictures_that_are_too_small_are_refused_in_one_line(
+    size: tuple[int, int], batch: int, layers: int, padding: Any, norm: Any
+) -> None:
+    """Torch's own refusals, of the kernel and of the normalisation, are the reference: exactly those are meant."""
+    network = PatchGAN(3, width=1, layers=layers, norm=norm, spectral=False, padding=padding)
+    x = torch.rand(batch, 3, *size)
+    y, refused = x, False
+    try:
+        for layer in network.layers:
+            y = layer(y)
+    except (RuntimeError, ValueError):
+        refused = True
+    if refused:
+        with pytest.raises(InputError, match=f"{size[0]} x {size[1]} is too small for a patch discriminator"):
+            network(x)
+    else:
+        network(x)
