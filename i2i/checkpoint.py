@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 import i2i
+from i2i.condition import Semantics
 from i2i.errors import InputError
 from i2i.recipe import build, recipe
-from i2i.semantics import Semantics
 
 FORMAT = 1
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from i2i.condition import Semantics
 from i2i.errors import InputError
 from i2i.recipe import recorded
-from i2i.semantics import Semantics
 
 
 class ImageMap:

@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.instances import InstanceIndex
 from i2i.pictures import Pixels
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 Features = Mapping[int, Sequence[float] | NDArray[Any] | Tensor]
 """A vector for some instances, by instance id."""

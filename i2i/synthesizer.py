@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
+from i2i.canvas import Canvas
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
+from i2i.condition import Condition, Semantics
 from i2i.data.conditions import Images, image_batch
-from i2i.data.files import read_instances, read_labels, read_photo
+from i2i.data.files import read_instances, read_labels
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.image_map import ImageSemantics
-from i2i.instance_features import Features, checked_features, feature_maps, fitted_photo
+from i2i.instance_features import Features, checked_features, fitted_photo
 from i2i.nn.generator import Generator
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
-from i2i.semantics import Condition, LabelSemantics, Semantics
-
-Photo = Pixels | Image.Image | str | Path
-"""(H, W, 3) uint8, a PIL image, or a file."""
+from i2i.semantics import LabelSemantics
+from i2i.styles import Photo, Styles, photo_pixels
 
 
 class Synthesizer:
@@ -61,6 +60,7 @@ class Synthesizer:
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
+        self._styles = Styles(self.generator, self.encoder, resize, self.device)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", ema: bool = True) -> Synthesizer:
@@ -97,6 +97,7 @@ class Synthesizer:
         seed: int | None = None,
         count: int = 1,
         features: Features | None = None,
+        resample: Sequence[int | str] = (),
     ) -> Pixels:
         """Photographs of label maps or images, at their own size.
 
@@ -112,33 +113,55 @@ class Synthesizer:
             count: pictures a map, each in a style of its own unless ``style`` is a vector.
             features: for a model with instance features those of some instances, by instance id (by label where no
                 instances are given); the others' are found as told above. See :meth:`instance_features`.
+            resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
+                classes each has its own; the pictures differ there, and around as far as the network's receptive field
+                reaches. For models with noise by region, such as OASIS.
 
         Returns:
             (N * count, H, W, 3) uint8; the pictures of one map lie together.
 
         Raises:
-            InputError: a label out of range, shapes that do not fit, a style the model cannot take.
+            InputError: a label out of range, shapes that do not fit, a style the model cannot take, an unknown class.
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
-        given = self._batch(labels, instances)
-        maps, (height, width) = len(given[0][1]), given[0][1].shape[-2:]
-        padded = [(name, _padded(m, self.generator.multiple).to(self.device)) for name, m in given]
-        wanted = {} if features is None else checked_features(features, self.generator, given[-1][1])
-        if isinstance(self.encoder, InstanceEncoder) and style is not None and not isinstance(style, Tensor):
-            size = padded[0][1].shape[-2], padded[0][1].shape[-1]
-            style = fitted_photo(self._pixels(style), (height, width), size, self.resize)
-        random = torch.Generator()
-        if seed is None:
-            random.seed()
-        else:
-            random.manual_seed(seed)
+        if resample and count == 1:
+            raise InputError("resample tells the pictures of a map apart; it needs a count of at least 2")
+        classes = [self._label(name) for name in resample]
+        batch = self._batch(labels, instances)
+        maps, ids = batch[0][1], batch[-1][1]
+        height, width = maps.shape[-2:]
+        wanted = {} if features is None else checked_features(features, self.generator, ids)
+        padded = _padded(maps[:1], self.generator.multiple)
+        given = self._styles.given(style, len(maps), (height, width), (padded.shape[-2], padded.shape[-1]))
+        random = _random(seed)
         pictures = []
-        for i in range(maps):
-            semantics = self.semantics.read({name: m[i : i + 1] for name, m in padded})
-            for z in self._styles(semantics, self._of_map(style, i, maps), random, count, wanted):
-                pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
+        for i in range(len(maps)):
+            condition = self._condition([(name, m[i : i + 1]) for name, m in batch])
+            for z in self._styles.choose(condition, given[i], random, count, wanted, classes):
+                pictures.append(to_pixels(self.generator(condition, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
+
+    def canvas(self) -> Canvas:
+        """A picture to paint: see :class:`i2i.canvas.Canvas`."""
+        return Canvas(self)
+
+    def condition(
+        self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | None = None
+    ) -> Condition:
+        """What the generator is conditioned on, on the device; labels and instances as at a call.
+
+        The maps are padded to a size that the generator takes, by repeating their last row and column.
+        """
+        return self._condition(self._batch(labels, instances))
+
+    @torch.inference_mode()
+    def style(
+        self, condition: Condition, style: Tensor | Photo | None = None, seed: int | None = None
+    ) -> Tensor | None:
+        """The style of the first picture that a call would make of one map; None for a model without style."""
+        (given,) = self._styles.given(style, 1, condition.size, condition.size)
+        return self._styles.choose(condition, given, _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
         """Label (and instance) files, decoded and brought to the training size: (1, H, W) each.
@@ -160,19 +183,26 @@ class Synthesizer:
     def _batch(
         self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | str | Path | None
     ) -> list[tuple[str, Tensor]]:
-        """What is given as the loader would name it, the condition first."""
+        """What is given, by the loader's names: labels and, where there are any, instances last; or images."""
         if isinstance(self.semantics, ImageSemantics):
             if instances is not None:
                 raise InputError("this model translates images; it takes no instances")
             return [("condition", image_batch(labels, self.semantics.channels, self.resize))]
-        return [(n, _maps(m)) for n, m in (("labels", labels), ("instances", instances)) if m is not None]
+        batch = [(n, _maps(m)) for n, m in (("labels", labels), ("instances", instances)) if m is not None]
+        maps, ids = batch[0][1], batch[-1][1]
+        if ids.shape != maps.shape:
+            raise InputError(f"instances have shape {tuple(ids.shape)}, the labels {tuple(maps.shape)}")
+        return batch
+
+    def _condition(self, batch: list[tuple[str, Tensor]]) -> Condition:
+        return self.semantics.read({n: _padded(m, self.generator.multiple).to(self.device) for n, m in batch})
 
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
         """The style of a photo: the encoder's mean, (style_dim,)."""
         if isinstance(self.encoder, InstanceEncoder):
             raise InputError("this model's style is a vector for each instance; ask for its instance_features")
-        return self._posterior(photo, None)[0][0]
+        return self._styles.of_photo(photo)[0][0]
 
     @torch.inference_mode()
     def instance_features(
@@ -190,77 +220,41 @@ class Synthesizer:
         """
         if not isinstance(self.encoder, InstanceEncoder):
             raise InputError("this model has no instance features")
-        given = {name: m.to(self.device) for name, m in self._batch(labels, instances)}
-        semantics = self.semantics.read(given)
-        pixels = fitted_photo(self._pixels(photo), semantics.size, semantics.size, self.resize)
+        semantics = self.semantics.read({name: m.to(self.device) for name, m in self._batch(labels, instances)})
+        pixels = fitted_photo(photo_pixels(photo), semantics.size, semantics.size, self.resize)
         index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
         return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
 
-    def _pixels(self, photo: Photo) -> Pixels:
-        if isinstance(photo, str | Path):
-            pixels = read_photo(Path(photo))
-        else:
-            pixels = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo)
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-            raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
-        return pixels
+    def _label(self, name: int | str) -> int:
+        """The label of a class."""
+        if not isinstance(self.semantics, LabelSemantics):
+            raise InputError("this model translates images; it has no classes to resample")
+        names = [] if self.encoding is None else self.encoding.classes.names
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if isinstance(name, str) or not 0 <= name < self.semantics.num_classes:
+            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}" if names else "no names, only numbers"
+            last = self.semantics.num_classes - 1
+            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
+        return name
 
-    def _posterior(self, photo: Photo, semantics: Condition | None) -> tuple[Tensor, Tensor | None]:
-        if self.encoder is None:
-            raise InputError("this model has no style encoder; a style photo cannot be used with it")
-        pixels = self._pixels(photo)
-        if self.resize is not None:
-            pixels = self.resize.apply_photo(pixels)
-        mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device), semantics)
-        return mean, logvar
 
-    def _of_map(self, style: Tensor | Photo | None, index: int, maps: int) -> Tensor | Photo | None:
-        """The style of one of several maps; a latent vector as (1, style_dim)."""
-        if style is None or not isinstance(style, Tensor):
-            return style
-        if self.generator.feature_channels:
-            raise InputError("this model's style is no vector: give a photo of the map, or features by instance id")
-        if self.style_dim is None:
-            raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if style.shape not in [(self.style_dim,), (maps, self.style_dim)]:
-            raise InputError(
-                f"the style has shape {tuple(style.shape)}; allowed are ({self.style_dim},), ({maps}, {self.style_dim})"
-            )
-        return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
-
-    def _styles(
-        self,
-        semantics: Condition,
-        style: Tensor | Photo | None,
-        random: torch.Generator,
-        count: int,
-        features: Mapping[int, Tensor] | None = None,
-    ) -> list[Tensor | None]:
-        """``count`` styles for one map, drawn where they are not given; None for a model without style."""
-        if isinstance(style, Tensor):
-            return [style] * count
-        if self.generator.feature_channels:
-            photo = None if style is None else from_pixels(self._pixels(style)[None]).to(self.device)
-            maps = feature_maps(self.generator, self.encoder, semantics, photo, features or {}, random, count)
-            return list(maps)
-        drawn: list[Tensor | None] = [self.generator.draw(semantics, random) for _ in range(count)]
-        if drawn[0] is None and style is not None:
-            raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if drawn[0] is None and count > 1:
-            raise InputError(f"count is {count}, but this model has no style: all pictures of a map would be the same")
-        if style is None:
-            return drawn
-        mean, logvar = self._posterior(style, semantics)
-        if logvar is None:
-            return [mean] * count
-        # The first picture is the photo's style itself, the others are drawn around it.
-        return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
+def _random(seed: int | None) -> torch.Generator:
+    """Of the CPU, so that a seed gives the same on every device."""
+    random = torch.Generator()
+    if seed is None:
+        random.seed()
+    else:
+        random.manual_seed(seed)
+    return random
 
 
 def _maps(labels: Any) -> Tensor:
     if not isinstance(labels, Tensor | np.ndarray):
         raise InputError(f"labels are a {type(labels).__name__}; arrays or tensors of ids are taken, files by read()")
     maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
+    if maps.dim() < 2:
+        raise InputError(f"labels have shape {tuple(maps.shape)}; expected (H, W) or (N, H, W)")
     return maps[None] if maps.dim() == 2 else maps
 
 

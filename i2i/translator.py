@@ -11,16 +11,16 @@ from torch import Tensor, nn
 
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
+from i2i.condition import Condition, Semantics
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.history import PictureHistory
-from i2i.losses.objective import Objective
+from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.recipe import difference
-from i2i.semantics import Condition, Semantics
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
 
@@ -45,7 +45,7 @@ class Translator(TwoPlayerModule):
 
     Args:
         generator: called as ``generator(semantics, style)``; gives (N, 3, H, W) in [-1, 1].
-        discriminator: called as ``discriminator(semantics, photo)``; gives a list over scales of lists over layers.
+        discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how the labels or images of a batch become the networks' condition.
         encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
@@ -60,6 +60,8 @@ class Translator(TwoPlayerModule):
             for the discriminator, as the published SPADE code does.
         accumulate: batches whose gradients are averaged into one step of the optimizers.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
+        activation_checkpointing: whether the generator's blocks compute their activations again in backward instead of
+            keeping them: less memory for more time.
         frozen_epochs: for the first epochs what an earlier stage has trained of the generator (of a local enhancer the
             coarse network) takes no gradient; from then on everything is trained jointly (Wang et al. 2018).
         history: pictures of earlier steps that are kept and shown to the discriminator in the place of half of the
@@ -75,7 +77,7 @@ class Translator(TwoPlayerModule):
         self,
         generator: Generator,
         discriminator: nn.Module,
-        objective: Objective,
+        objective: BaseObjective,
         semantics: Semantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,
@@ -87,6 +89,7 @@ class Translator(TwoPlayerModule):
         schedule: Literal["shared", "original"] = "shared",
         accumulate: int = 1,
         clip: float | None = None,
+        activation_checkpointing: bool = False,
         frozen_epochs: int = 0,
         history: int = 0,
     ) -> None:
@@ -99,6 +102,7 @@ class Translator(TwoPlayerModule):
         if encoder is not None:
             check_style(generator, encoder)
         self.generator = generator
+        self.generator.recompute = activation_checkpointing
         self.discriminator = discriminator
         self.encoder = encoder
         self.objective = objective

@@ -11,12 +11,12 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from i2i.classes import LabelEncoding
+from i2i.condition import Semantics
 from i2i.data.paired import FirstOf, Source, Split
 from i2i.data.preparation import Preparation
 from i2i.data.sampler import EpochSampler
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.semantics import Semantics
 
 Item = dict[str, Any]
 Key = int | tuple[int, int]
@@ -79,6 +79,11 @@ class DataModule(LightningDataModule):
     def semantics(self) -> Semantics:
         """How a model on this data reads its condition."""
         return self.source.semantics
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the label maps, "unknown" included; 0 where the condition is an image."""
+        return 0 if self.encoding is None else self.encoding.num_classes
 
     @property
     def label_channels(self) -> int:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2i.classes import LabelEncoding
+from i2i.condition import Semantics
 from i2i.data.files import list_images, read_instances, read_labels, read_photo
 from i2i.errors import InputError
-from i2i.semantics import LabelSemantics, Semantics
+from i2i.semantics import LabelSemantics
 
 T = TypeVar("T")
 

@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.instances import InstanceIndex
 from i2i.nn.norm import Norm
 from i2i.nn.residual import ResidualTrunk, check_sizes, last_layer
 from i2i.recipe import recorded
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 
 @recorded

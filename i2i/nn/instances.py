@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from i2i.condition import Condition
 from i2i.errors import InputError
-from i2i.semantics import Condition
 
 
 @dataclass(frozen=True)

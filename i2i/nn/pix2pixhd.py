@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
@@ -17,7 +18,6 @@ from i2i.nn.norm import Norm
 from i2i.nn.residual import ResidualBlock, ResidualTrunk, check_sizes, doubling, halving, last_layer, same_size
 from i2i.nn.spade_block import compute_type
 from i2i.recipe import recorded
-from i2i.semantics import Condition
 
 
 class _Pix2PixHDGenerator(Generator):

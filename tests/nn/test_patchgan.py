@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2i.errors import InputError
-from i2i.nn.patchgan import MultiscalePatchGAN, PatchGAN, PixelGAN
+from i2i.nn.patchgan import MultiscalePatchGAN, PatchGAN
+from i2i.nn.pixelgan import PixelGAN
 from i2i.recipe import build, recipe
 from i2i.semantics import SemanticMap
 
@@ -168,3 +169,15 @@ def test_pictures_that_are_too_small_are_refused_in_one_line(
             network(x)
     else:
         network(x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("layers", "scales"), [(4, 1), (3, 2)])
+def test_labels_are_looked_up_with_pix2pix_padding_too(layers: int, scales: int) -> None:
+    network = MultiscalePatchGAN(3, 4, layers, scales, spectral=False, padding=1, init="xavier", gain=1.0).double()
+    maps, photo = condition(2, 90, 71), torch.rand(2, 3, 90, 71, dtype=torch.float64)
+    looked_up = network(maps, photo)
+    network.look_up = False
+    for ours, dense in zip(looked_up, network(maps, photo), strict=True):
+        for a, b in zip(ours, dense, strict=True):
+            torch.testing.assert_close(a, b)
