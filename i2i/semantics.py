@@ -6,8 +6,8 @@ the map, so that it is made once for all layers and, where a map is used again, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -24,6 +24,38 @@ T = TypeVar("T")
 Maps = Tensor | NDArray[Any]
 
 
+class Condition(Protocol):
+    """A batch of what networks are conditioned on, label maps or images, of one size."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of :meth:`dense`; what the networks take as ``label_channels``."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+
+    @property
+    def batch(self) -> int:
+        """N, the number of maps or images."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the condition lies, and everything made from it."""
+
+    def dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(N, channels, H, W), as convolutions take it."""
+
+    def resized(self, height: int, width: int) -> Self:
+        """Of another size."""
+
+    def repeated(self, times: int) -> Self:
+        """The batch ``times`` over."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """On another device."""
+
+
 class SemanticMap:
     """A batch of class maps and, where the model wants them, the edges between instances.
 
@@ -31,14 +63,18 @@ class SemanticMap:
         labels: (N, H, W) integers in [0, num_classes).
         num_classes: number of classes, an "unknown" class included.
         edges: (N, H, W) bool, true where an instance ends; None for a model without instance edges.
+        instances: (N, H, W) ids, for networks that treat each instance by itself; None where there are none.
     """
 
-    def __init__(self, labels: Tensor, num_classes: int, edges: Tensor | None = None) -> None:
+    def __init__(
+        self, labels: Tensor, num_classes: int, edges: Tensor | None = None, instances: Tensor | None = None
+    ) -> None:
         self.labels = labels
         self.num_classes = num_classes
         self.edges = edges
+        self.instances = instances
         self._resized: dict[tuple[int, int], SemanticMap] = {}
-        self._one_hot: dict[torch.dtype, Tensor] = {}
+        self._dense: dict[torch.dtype, Tensor] = {}
         self._patterns: dict[int, Patterns] = {}
         self._made_by: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -68,7 +104,7 @@ class SemanticMap:
         instances = _as_maps(instances, "instances")
         if instances.shape != labels.shape:
             raise InputError(f"instances have shape {tuple(instances.shape)}, the labels {tuple(labels.shape)}")
-        return cls(labels, num_classes, instance_edges(instances))
+        return cls(labels, num_classes, instance_edges(instances), instances)
 
     @property
     def channels(self) -> int:
@@ -92,8 +128,7 @@ class SemanticMap:
 
     def to(self, device: torch.device | str) -> SemanticMap:
         """The same maps on another device, with the sizes and patterns that were found already."""
-        edges = None if self.edges is None else self.edges.to(device)
-        moved = SemanticMap(self.labels.to(device), self.num_classes, edges)
+        moved = self._each(lambda maps: maps.to(device))
         moved._resized = {size: semantics.to(device) for size, semantics in self._resized.items()}
         moved._patterns = {kernel: patterns.to(device) for kernel, patterns in self._patterns.items()}
         return moved
@@ -112,8 +147,7 @@ class SemanticMap:
         if (height, width) not in self._resized:
             rows = _nearest_indices(self.size[0], height, self.device)[:, None]
             columns = _nearest_indices(self.size[1], width, self.device)[None, :]
-            edges = None if self.edges is None else self.edges[:, rows, columns]
-            self._resized[height, width] = SemanticMap(self.labels[:, rows, columns], self.num_classes, edges)
+            self._resized[height, width] = self._each(lambda maps: maps[:, rows, columns])
         return self._resized[height, width]
 
     @property
@@ -150,20 +184,24 @@ class SemanticMap:
 
     def repeated(self, times: int) -> SemanticMap:
         """The batch ``times`` over, as the discriminator wants it for fake and real together."""
-        edges = None if self.edges is None else self.edges.repeat(times, 1, 1)
-        return SemanticMap(self.labels.repeat(times, 1, 1), self.num_classes, edges)
+        return self._each(lambda maps: maps.repeat(times, 1, 1))
 
-    def one_hot(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """(N, channels, H, W) of zeros and ones: the classes first, the edge channel last. Made once per type."""
-        if dtype not in self._one_hot:
+    def _each(self, change: Callable[[Tensor], Tensor]) -> SemanticMap:
+        """A map of the changed labels, edges and instances."""
+        edges, instances = (None if maps is None else change(maps) for maps in (self.edges, self.instances))
+        return SemanticMap(change(self.labels), self.num_classes, edges, instances)
+
+    def dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The one-hot tensor, (N, channels, H, W): the classes first, the edge channel last. Made once per type."""
+        if dtype not in self._dense:
             n, h, w = self.labels.shape
             with torch.inference_mode(mode=False):  # it is kept, and may be asked for where a gradient is wanted next
                 dense = torch.zeros(n, self.channels, h, w, dtype=dtype, device=self.device)
                 dense.scatter_(1, self.labels[:, None].long(), 1)
                 if self.edges is not None:
                     dense[:, -1] = self.edges
-            self._one_hot[dtype] = dense
-        return self._one_hot[dtype]
+            self._dense[dtype] = dense
+        return self._dense[dtype]
 
 
 @recorded
@@ -183,6 +221,10 @@ class LabelSemantics:
     def channels(self) -> int:
         """What the networks take as ``label_channels``."""
         return self.num_classes + self.edges
+
+    def read(self, batch: Mapping[str, Any]) -> SemanticMap:
+        """The condition of a batch of the loader."""
+        return self(batch["labels"], batch.get("instances"))
 
     def __call__(self, labels: Maps, instances: Maps | None = None) -> SemanticMap:
         """(N, H, W) or (N, 1, H, W) integers to a checked map.

@@ -17,9 +17,9 @@ from i2i.data.files import read_instances, read_labels, read_photo
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.nn.spade import SPADEGenerator
+from i2i.nn.generator import Generator
 from i2i.pictures import Pixels, from_pixels, to_pixels
-from i2i.semantics import LabelSemantics
+from i2i.semantics import LabelSemantics, SemanticMap
 
 Photo = Pixels | Image.Image | str | Path
 """(H, W, 3) uint8, a PIL image, or a file."""
@@ -42,7 +42,7 @@ class Synthesizer:
 
     def __init__(
         self,
-        generator: nn.Module,
+        generator: Generator,
         semantics: LabelSemantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,
@@ -51,7 +51,7 @@ class Synthesizer:
     ) -> None:
         self.device = _device(device)
         generator = generator.to(self.device).eval().requires_grad_(False)
-        self.generator = generator.fold() if isinstance(generator, SPADEGenerator) else generator
+        self.generator = generator.fold()
         self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
         self.semantics = semantics
         self.encoding = encoding
@@ -81,7 +81,7 @@ class Synthesizer:
     @property
     def style_dim(self) -> int | None:
         """Length of the style vector; None for a model without style."""
-        return getattr(self.generator, "style_dim", None)
+        return self.generator.style_dim
 
     @torch.inference_mode()
     def __call__(
@@ -112,16 +112,18 @@ class Synthesizer:
         maps = _maps(labels)
         ids = None if instances is None else _maps(instances)
         height, width = maps.shape[-2:]
-        multiple = getattr(self.generator, "multiple", 1)
-        padded = [None if m is None else _padded(m, multiple).to(self.device) for m in (maps, ids)]
+        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
         assert padded[0] is not None
-        styles = self._styles(len(maps), style, seed, count)
+        random = torch.Generator()
+        if seed is None:
+            random.seed()
+        else:
+            random.manual_seed(seed)
         pictures = []
         for i in range(len(maps)):
             of_map = None if padded[1] is None else padded[1][i : i + 1]
             semantics = self.semantics(padded[0][i : i + 1], of_map)
-            for j in range(count):
-                z = None if styles is None else styles[i, j : j + 1]
+            for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count):
                 pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
 
@@ -140,9 +142,9 @@ class Synthesizer:
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
         """The style of a photo: the encoder's mean, (style_dim,)."""
-        return self._posterior(photo)[0][0]
+        return self._posterior(photo, None)[0][0]
 
-    def _posterior(self, photo: Photo) -> tuple[Tensor, Tensor]:
+    def _posterior(self, photo: Photo, semantics: SemanticMap | None) -> tuple[Tensor, Tensor | None]:
         if self.encoder is None:
             raise InputError("this model has no style encoder; a style photo cannot be used with it")
         if isinstance(photo, str | Path):
@@ -153,37 +155,39 @@ class Synthesizer:
             raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
         if self.resize is not None:
             pixels = self.resize.apply_photo(pixels)
-        mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device))
+        mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device), semantics)
         return mean, logvar
 
-    def _styles(self, maps: int, style: Tensor | Photo | None, seed: int | None, count: int) -> Tensor | None:
-        """(maps, count, style_dim), or None for a model without style."""
+    def _of_map(self, style: Tensor | Photo | None, index: int, maps: int) -> Tensor | Photo | None:
+        """The style of one of several maps; a latent vector as (1, style_dim)."""
+        if style is None or not isinstance(style, Tensor):
+            return style
         if self.style_dim is None:
-            if style is not None:
-                raise InputError("this model has no style; train one with an encoder, or leave the style out")
-            if count > 1:
-                raise InputError(
-                    f"count is {count}, but this model has no style: all pictures of a map would be the same"
-                )
-            return None
-        # Drawn on the CPU: the same seed gives the same styles on every device.
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
-        noise = torch.randn(maps, count, self.style_dim, generator=generator).to(self.device)
-        if style is None:
-            return noise
-        if not isinstance(style, Tensor):
-            mean, logvar = self._posterior(style)
-            noise[:, 0] = 0  # the first picture is the photo's style itself, the others are drawn around it
-            return mean[:, None] + noise * torch.exp(0.5 * logvar)[:, None]
+            raise InputError("this model has no style; train one with an encoder, or leave the style out")
         if style.shape not in [(self.style_dim,), (maps, self.style_dim)]:
             raise InputError(
                 f"the style has shape {tuple(style.shape)}; allowed are ({self.style_dim},), ({maps}, {self.style_dim})"
             )
-        return style.to(self.device, torch.float32).reshape(-1, 1, self.style_dim).expand(maps, count, -1)
+        return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
+
+    def _styles(
+        self, semantics: SemanticMap, style: Tensor | Photo | None, random: torch.Generator, count: int
+    ) -> list[Tensor | None]:
+        """``count`` styles for one map, drawn where they are not given; None for a model without style."""
+        if isinstance(style, Tensor):
+            return [style] * count
+        drawn: list[Tensor | None] = [self.generator.draw(semantics, random) for _ in range(count)]
+        if drawn[0] is None and style is not None:
+            raise InputError("this model has no style; train one with an encoder, or leave the style out")
+        if drawn[0] is None and count > 1:
+            raise InputError(f"count is {count}, but this model has no style: all pictures of a map would be the same")
+        if style is None:
+            return drawn
+        mean, logvar = self._posterior(style, semantics)
+        if logvar is None:
+            return [mean] * count
+        # The first picture is the photo's style itself, the others are drawn around it.
+        return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
 
 
 def _maps(labels: Tensor | NDArray[Any]) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypedDict, cast
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
@@ -17,11 +16,10 @@ from i2i.errors import InputError
 from i2i.losses.objective import Objective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
+from i2i.nn.generator import Generator
 from i2i.recipe import difference
 from i2i.semantics import LabelSemantics, SemanticMap
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
-
-Features = list[list[Tensor]]
 
 
 class Batch(TypedDict, total=False):
@@ -65,7 +63,7 @@ class Translator(TwoPlayerModule):
 
     def __init__(
         self,
-        generator: nn.Module,
+        generator: Generator,
         discriminator: nn.Module,
         objective: Objective,
         semantics: LabelSemantics,
@@ -83,7 +81,7 @@ class Translator(TwoPlayerModule):
         super().__init__(optimizer_g, optimizer_d, decay_from, accumulate, clip)
         if not 0 <= ema_decay < 1:
             raise InputError(f"ema_decay is {ema_decay}; allowed is 0 (off) up to, but without, 1")
-        self.style_dim: int | None = getattr(generator, "style_dim", None)
+        self.style_dim = generator.style_dim
         if encoder is not None and encoder.style_dim != self.style_dim:
             taken = "no style" if self.style_dim is None else f"{self.style_dim} numbers"
             raise InputError(f"the encoder gives a style of {encoder.style_dim} numbers, the generator takes {taken}")
@@ -108,19 +106,21 @@ class Translator(TwoPlayerModule):
 
     def read(self, batch: Batch) -> SemanticMap:
         """The condition of a batch."""
-        return self.semantics(batch["labels"], batch.get("instances"))
+        return self.semantics.read(batch)
 
-    def style(self, photo: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """A style drawn for each photo, with the mean and log variance it was drawn from, (N, style_dim) each.
+    def style(self, semantics: SemanticMap, photo: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """A style for each photo, with the mean and log variance it was drawn from, (N, style_dim) each.
 
-        Without an encoder the style of a generator that takes one is drawn from the standard normal distribution.
+        An encoder without a variance gives the style itself. Without an encoder the generator says how to draw one.
         """
-        if self.encoder is not None:
-            mean, logvar = (at_least_float32(x) for x in self.encoder(photo))  # exp overflows half precision early
-            return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean, logvar
-        if self.style_dim is not None:
-            return torch.randn(photo.shape[0], self.style_dim, device=photo.device, dtype=photo.dtype), None, None
-        return None, None, None
+        if self.encoder is None:
+            return self.generator.draw(semantics), None, None
+        mean, logvar = self.encoder(photo, semantics)
+        mean = at_least_float32(mean)
+        if logvar is None:
+            return mean, mean, None
+        logvar = at_least_float32(logvar)  # exp overflows half precision early
+        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean, logvar
 
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
         """Pictures of the averaged generator (of the trained one where there is no average), (N, 3, H, W)."""
@@ -128,17 +128,17 @@ class Translator(TwoPlayerModule):
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch) -> Tensor:
-        """Each map in the mean style of its photo, in evaluation mode and without randomness, (N, 3, H, W).
+        """Each map in the mean style of its photo, in evaluation mode, (N, 3, H, W).
 
-        Where there is no photo or no encoder, the style is the mean of all styles, zero.
+        Where there is no photo or no encoder, the styles are drawn, always the same.
         """
         was_training = self.training
         self.eval()
         semantics, style = self.read(batch), None
         if self.encoder is not None and "photo" in batch:
-            style = self.encoder(batch["photo"])[0]
-        elif self.style_dim is not None:
-            style = torch.zeros(semantics.batch, self.style_dim, device=semantics.device)
+            style = self.encoder(batch["photo"], semantics)[0]
+        else:
+            style = self.generator.draw(semantics, torch.Generator().manual_seed(0))
         picture = self(semantics, style)
         self.train(was_training)
         return cast(Tensor, picture)
@@ -150,7 +150,7 @@ class Translator(TwoPlayerModule):
         if "photo" not in batch:
             raise InputError(f"{batch['name'][0]}: no photo; training needs pairs, label maps alone can be synthesised")
         semantics, photo = self.read(batch), batch["photo"]
-        style, mean, logvar = self.style(photo)
+        style, mean, logvar = self.style(semantics, photo)
         fake = at_least_float32(self.generator(semantics, style))
         if self.schedule == "shared":
             d_terms = self._step_discriminator(semantics, fake.detach(), photo, batch_index)
@@ -158,7 +158,7 @@ class Translator(TwoPlayerModule):
         else:
             g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
             with torch.no_grad():
-                fake = at_least_float32(self.generator(semantics, self.style(photo)[0]))
+                fake = at_least_float32(self.generator(semantics, self.style(semantics, photo)[0]))
             d_terms = self._step_discriminator(semantics, fake, photo, batch_index)
         if self.average is not None and self.is_boundary(batch_index):
             update_average(self.average, self.generator, self.ema_decay, int(self.average_updates))
@@ -170,11 +170,10 @@ class Translator(TwoPlayerModule):
     ) -> dict[str, Tensor]:
         boundary = self.is_boundary(batch_index)
         with self.turn(DISCRIMINATOR, boundary):
-            on_fake, on_real = self._discriminate_both(semantics, fake, photo)
-            terms = self.objective.discriminator(on_real, on_fake)
+            terms, watched = self.objective.discriminator(self.discriminator, semantics, fake, photo)
             self.guard(terms, DISCRIMINATOR, batch_index)
             self.descend(DISCRIMINATOR, self.objective.total(terms), boundary)
-        return {name: term.detach() for name, term in terms.items()} | self.objective.accuracy(on_real, on_fake)
+        return {name: term.detach() for name, term in terms.items()} | watched
 
     def _step_generator(
         self,
@@ -190,14 +189,7 @@ class Translator(TwoPlayerModule):
             # The losses' gradient is taken at the picture first: the graphs of the discriminator and of VGG are gone
             # before the generator's backward pass needs its memory.
             picture = fake.detach().requires_grad_()
-            if self.schedule == "shared":
-                with parametrize.cached():  # one spectral norm for both passes
-                    with torch.no_grad():
-                        real_features = self.discriminator(semantics, photo)
-                    fake_features = self.discriminator(semantics, picture)
-            else:
-                fake_features, real_features = self._discriminate_both(semantics, picture, photo)
-            terms = self.objective.generator(fake_features, real_features, picture, photo, mean, logvar)
+            terms = self.objective.generator(self.discriminator, semantics, picture, photo, mean, logvar)
             self.guard(terms, GENERATOR, batch_index)
             at_picture = {name: term for name, term in terms.items() if name != "divergence"}
             total = torch.sum(fake * self.gradient(self.objective.total(at_picture), picture))
@@ -205,12 +197,6 @@ class Translator(TwoPlayerModule):
                 total = total + self.objective.total({"divergence": terms["divergence"]})
             self.descend(GENERATOR, total, boundary)
         return {name: term.detach() for name, term in terms.items()}
-
-    def _discriminate_both(self, semantics: SemanticMap, fake: Tensor, photo: Tensor) -> tuple[Features, Features]:
-        """Fake and real in one batch: one spectral norm and one pass for both."""
-        both = self.discriminator(semantics.repeated(2), torch.cat([fake, photo]))
-        half = fake.shape[0]
-        return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
 
     # --- validation and checkpoints ------------------------------------------------------------------------------
 

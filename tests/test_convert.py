@@ -107,17 +107,8 @@ def test_training_step(fixture: Fixture) -> None:
         networks["E"] = model.encoder.train()
         mean, logvar = model.encoder(fixture.photo)
     fake = model.generator(fixture.semantics, mean)
-    both = model.discriminator(fixture.semantics.repeated(2), torch.cat([fake, fixture.photo]))
-    count = len(fake)
     objective = Objective(perceptual=0)
-    terms = objective.generator(
-        [[x[:count] for x in scale] for scale in both],
-        [[x[count:] for x in scale] for scale in both],
-        fake,
-        fixture.photo,
-        mean,
-        logvar,
-    )
+    terms = objective.generator(model.discriminator, fixture.semantics, fake, fixture.photo, mean, logvar)
     objective.total(terms).backward()
 
     fixture.close(fake, "train_fake", 1e-4 if fixture.expected["train_fake"].dtype == np.float32 else 1e-3)

@@ -31,9 +31,9 @@ def test_resized_one_hot_is_the_interpolated_one_hot(labels: np.ndarray, height:
     dense = F.one_hot(tensor.long(), CLASSES).permute(0, 3, 1, 2).float()
     assert semantics.edges is not None
     dense = torch.cat([dense, semantics.edges[:, None].float()], 1)
-    assert torch.equal(semantics.one_hot(), dense)
+    assert torch.equal(semantics.dense(), dense)
     resized = semantics.resized(height, width)
-    assert torch.equal(resized.one_hot(), F.interpolate(dense, size=(height, width), mode="nearest"))
+    assert torch.equal(resized.dense(), F.interpolate(dense, size=(height, width), mode="nearest"))
     assert semantics.resized(height, width) is resized
     assert resized.size == (height, width) and resized.channels == semantics.channels == CLASSES + 1
 
@@ -70,9 +70,9 @@ def test_four_dimensions_repetition_and_moving() -> None:
     semantics = SemanticMap.from_labels(labels, CLASSES, labels)
     assert (semantics.batch, semantics.size) == (2, (3, 5))
     twice = semantics.repeated(2)
-    assert torch.equal(twice.one_hot(), torch.cat([semantics.one_hot()] * 2))
+    assert torch.equal(twice.dense(), torch.cat([semantics.dense()] * 2))
     assert semantics.to("cpu").channels == semantics.channels
-    assert semantics.one_hot(torch.bfloat16).dtype == torch.bfloat16
+    assert semantics.dense(torch.bfloat16).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_sizes_that_are_no_multiple_are_padded_and_cropped_back(plain: Synthesiz
 def test_the_picture_is_the_networks_own(plain: Synthesizer) -> None:
     labels = torch.from_numpy(maps(1).astype(np.int64))
     one_hot = torch.nn.functional.one_hot(labels, CLASSES).permute(0, 3, 1, 2).float()
-    assert torch.equal(one_hot, plain.semantics(labels).one_hot())
+    assert torch.equal(one_hot, plain.semantics(labels).dense())
     value = plain.generator(plain.semantics(labels))
     expected = ((value[0].permute(1, 2, 0).numpy() + 1) / 2 * 255).round()
     assert np.abs(plain(labels)[0].astype(int) - expected).max() <= 1

@@ -256,9 +256,11 @@ def test_a_nan_stops_before_the_step_and_is_named(player: str) -> None:
     honest = getattr(module.objective, player)
     name = "real" if player == "discriminator" else "reconstruction"
 
-    def broken(*arguments: Any) -> dict[str, Tensor]:
-        terms: dict[str, Tensor] = honest(*arguments)
-        return terms | {name: terms[name] * float("nan")}
+    def broken(*arguments: Any) -> Any:
+        found = honest(*arguments)
+        terms, *watched = found if player == "discriminator" else (found,)
+        terms[name] = terms[name] * float("nan")
+        return (terms, *watched) if watched else terms
 
     setattr(module.objective, player, broken)
     before = state(getattr(module, player))

@@ -120,7 +120,7 @@ def _compiled(dense: SPADEGenerator, maps: MapSet, style: Tensor, settings: Sett
     def run(index: int) -> Tensor:
         semantics = maps.fresh(index)
         for size in maps.sizes:
-            semantics.resized(*size).one_hot(settings.dtype)
+            semantics.resized(*size).dense(settings.dtype)
         with settings.autocast():
             picture: Tensor = program(semantics, style)
         return picture

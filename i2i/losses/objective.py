@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from i2i.errors import InputError
 from i2i.losses.adversarial import AdversarialLoss, HingeLoss
@@ -13,9 +16,34 @@ from i2i.losses.divergence import kl_divergence
 from i2i.losses.matching import FeatureMatchingLoss
 from i2i.losses.perceptual import PerceptualLoss
 from i2i.losses.precision import at_least_float32
+from i2i.semantics import Condition
 
 Features = Sequence[Sequence[Tensor]]
 """A discriminator's output: a list over scales of lists over layers, the logits last."""
+
+
+class View(nn.Module, ABC):
+    """What the discriminator is shown of a batch: crops, or augmented pictures."""
+
+    @abstractmethod
+    def forward(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
+        """Condition and pictures (N, 3, H, W) of a batch -> those that the discriminator judges."""
+
+
+class Regularizer(nn.Module, ABC):
+    """A further term of the discriminator's loss.
+
+    Attributes:
+        name: of the term in the log.
+        weight: of the term.
+    """
+
+    name: str
+    weight: float
+
+    @abstractmethod
+    def forward(self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> Tensor | None:
+        """The unweighted scalar; None at steps without it. ``fake`` takes no gradient."""
 
 
 class Objective(nn.Module):
@@ -31,9 +59,11 @@ class Objective(nn.Module):
         vgg_imagenet_norm: see :class:`i2i.nn.features.VGG19Features`.
         matching: how feature matching runs over layers and scales; SPADE's way by default.
         discriminator_scale: factor of the discriminator's two terms (pix2pixHD: 0.5).
+        views: what is done, one after the other, to what the discriminator is shown, in both players' steps.
+        regularizers: further terms of the discriminator's loss.
 
     Raises:
-        InputError: a negative weight, or a VGG19 file that cannot be used.
+        InputError: a negative weight, two terms of one name, or a VGG19 file that cannot be used.
     """
 
     def __init__(
@@ -47,6 +77,8 @@ class Objective(nn.Module):
         vgg_imagenet_norm: bool = True,
         matching: FeatureMatchingLoss | None = None,
         discriminator_scale: float = 1.0,
+        views: Sequence[View] = (),
+        regularizers: Sequence[Regularizer] = (),
     ) -> None:
         super().__init__()
         self.weights: dict[str, float] = {
@@ -58,28 +90,49 @@ class Objective(nn.Module):
             "real": discriminator_scale,
             "fake": discriminator_scale,
         }
+        for regularizer in regularizers:
+            if regularizer.name in self.weights:
+                raise InputError(f"two terms of the objective have the name {regularizer.name!r}")
+            self.weights[regularizer.name] = regularizer.weight
         for name, weight in self.weights.items():
             if not 0 <= weight < float("inf"):
                 raise InputError(f"the weight of the loss {name!r} is {weight}; it must be a number of at least 0")
         self.adversarial = HingeLoss() if adversarial is None else adversarial
         self.matching = FeatureMatchingLoss() if matching is None else matching
         self.perceptual = PerceptualLoss(vgg, vgg_imagenet_norm) if perceptual > 0 else None
+        self.views = nn.ModuleList(views)
+        self.regularizers = nn.ModuleList(regularizers)
 
-    def discriminator(self, real: Features, fake: Features) -> dict[str, Tensor]:
-        """The discriminator's unweighted terms, "real" and "fake", from its outputs on both."""
-        on_real, on_fake = self.adversarial.discriminator([x[-1] for x in real], [x[-1] for x in fake])
-        return {"real": on_real, "fake": on_fake}
+    def discriminator(
+        self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The discriminator's terms.
 
-    @torch.no_grad()
-    def accuracy(self, real: Features, fake: Features) -> dict[str, Tensor]:
-        """How many patches the discriminator tells rightly: "accuracy_real" and "accuracy_fake" in [0, 1]."""
-        on_real, on_fake = self.adversarial.accuracy([x[-1] for x in real], [x[-1] for x in fake])
-        return {"accuracy_real": on_real, "accuracy_fake": on_fake}
+        Args:
+            network: the discriminator, called as ``network(condition, photos)``.
+            condition: of the batch.
+            fake: (N, 3, H, W) in [-1, 1], detached from the generator.
+            real: the photos, alike.
+
+        Returns:
+            The unweighted terms, "real", "fake" and those of the regularizers; and what is only watched, the shares of
+            patches that are told rightly, "accuracy_real" and "accuracy_fake" in [0, 1].
+        """
+        condition, fake, real = self._view(condition, fake, real)
+        on_fake, on_real = (_logits(x) for x in _judge_both(network, condition, fake, real))
+        terms = dict(zip(("real", "fake"), self.adversarial.discriminator(on_real, on_fake), strict=True))
+        for regularizer in self.regularizers:
+            term = regularizer(network, condition, fake, real)
+            if term is not None:
+                terms[cast(Regularizer, regularizer).name] = term
+        with torch.no_grad():
+            accuracy = self.adversarial.accuracy(on_real, on_fake)
+        return terms, dict(zip(("accuracy_real", "accuracy_fake"), accuracy, strict=True))
 
     def generator(
         self,
-        fake_features: Features,
-        real_features: Features,
+        network: nn.Module,
+        condition: Condition,
         fake: Tensor,
         real: Tensor,
         mean: Tensor | None = None,
@@ -88,15 +141,22 @@ class Objective(nn.Module):
         """The generator's unweighted terms: those that apply and have a weight.
 
         Args:
-            fake_features: the discriminator's output on the synthesised photos.
-            real_features: that on the real ones; takes no gradient.
+            network: the discriminator, called as ``network(condition, photos)``.
+            condition: of the batch.
             fake: (N, 3, H, W) in [-1, 1].
             real: the photos that ``fake`` should resemble.
             mean: of the encoded style (N, style_dim), for models that encode one.
             logvar: its log variance.
         """
-        terms = {"adversarial": self.adversarial.generator([x[-1] for x in fake_features])}
-        if self.weights["feature_matching"] > 0:
+        seen, seen_fake, seen_real = self._view(condition, fake, real)
+        match = self.weights["feature_matching"] > 0
+        with parametrize.cached():  # one spectral norm for both passes
+            if match:
+                with torch.no_grad():
+                    real_features = network(seen, seen_real)
+            fake_features = network(seen, seen_fake)
+        terms = {"adversarial": self.adversarial.generator(_logits(fake_features))}
+        if match:
             terms["feature_matching"] = self.matching(fake_features, real_features)
         if self.perceptual is not None:
             terms["perceptual"] = self.perceptual(fake, real)
@@ -106,6 +166,24 @@ class Objective(nn.Module):
             terms["divergence"] = kl_divergence(mean, logvar)
         return terms
 
+    def _view(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
+        for view in self.views:
+            condition, fake, real = view(condition, fake, real)
+        return condition, fake, real
+
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of the terms of :meth:`generator` or :meth:`discriminator`."""
         return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+
+
+def _logits(features: Features) -> list[Tensor]:
+    return [layers[-1] for layers in features]
+
+
+def _judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
+    """Fake and real in one batch: one spectral norm and one pass for both; separately where they would mix."""
+    if not getattr(network, "independent", True):
+        return network(condition, fake), network(condition, real)
+    both = network(condition.repeated(2), torch.cat([fake, real]))
+    half = len(fake)
+    return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]

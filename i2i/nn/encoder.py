@@ -12,6 +12,7 @@ from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm, norm_layer
 from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.recipe import recorded
+from i2i.semantics import Condition
 
 
 @recorded
@@ -60,8 +61,11 @@ class StyleEncoder(nn.Module):
         self.logvar = nn.Linear(channels[-1] * 16, style_dim)
         initialise(self, init, gain)
 
-    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, photo: Tensor, condition: Condition | None = None) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) in [-1, 1], any size -> mean and log variance, (N, style_dim) each.
+
+        The style of the whole photo is encoded, whatever the condition: it is taken so that all encoders are called
+        alike.
 
         Raises:
             InputError: another shape.

@@ -35,7 +35,15 @@ class FoldedSPADE(SPADEGenerator):
 
     def __init__(self, generator: SPADEGenerator, dtype: torch.dtype | None = None) -> None:
         nn.Module.__init__(self)  # the parts come from the generator
-        for name in ("label_channels", "style_dim", "upsamplings", "norm", "base_size", "shared_input_norm"):
+        for name in (
+            "label_channels",
+            "style_dim",
+            "upsamplings",
+            "multiple",
+            "norm",
+            "base_size",
+            "shared_input_norm",
+        ):
             setattr(self, name, getattr(generator, name))
         self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)

@@ -71,7 +71,7 @@ class MultiscalePatchGAN(nn.Module):
             InputError: channels or sizes that do not fit.
         """
         self._check(semantics, photo)
-        x = torch.cat([semantics.one_hot(photo.dtype), photo], 1)  # (N, label_channels + image_channels, H, W)
+        x = torch.cat([semantics.dense(photo.dtype), photo], 1)  # (N, label_channels + image_channels, H, W)
         outputs = []
         for index, discriminator in enumerate(self.scales):
             if index:

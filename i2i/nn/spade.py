@@ -13,20 +13,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.errors import InputError
+from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
 from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_rows
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.recipe import recorded
-from i2i.semantics import SemanticMap
+from i2i.semantics import Condition, SemanticMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedSPADE
 
 
 @recorded
-class SPADEGenerator(nn.Module):
+class SPADEGenerator(Generator):
     """From a label map, and a style where the network has one, to a photograph.
 
     Args:
@@ -76,6 +77,7 @@ class SPADEGenerator(nn.Module):
         self.label_channels = label_channels
         self.style_dim = style_dim
         self.upsamplings = upsamplings
+        self.multiple = 1 << upsamplings
         self.norm = norm
         self.shared_input_norm = shared_input_norm
         self.base_size = (base_size[0], base_size[1])  # a recipe gives a list
@@ -93,16 +95,11 @@ class SPADEGenerator(nn.Module):
         self.last: nn.Conv2d | PackedConvolution = nn.Conv2d(channels[-1], 3, 3, padding=1)
         initialise(self, init, gain)
 
-    @property
-    def multiple(self) -> int:
-        """Height and width of a label map must be multiples of this."""
-        return 1 << self.upsamplings
-
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
         """Synthesise.
 
         Args:
-            semantics: N label maps of size (H, W), multiples of :attr:`multiple`.
+            semantics: N label maps of size (H, W), multiples of ``2**upsamplings``.
             style: (N, style_dim); a network without style ignores it, so that both kinds are called alike.
 
         Returns:
@@ -118,6 +115,13 @@ class SPADEGenerator(nn.Module):
         for block, doublings in zip(self.blocks, self._doublings(), strict=True):
             x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
+
+    def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:
+        """(N, style_dim) of the standard normal distribution; None for a network without style."""
+        if self.style_dim is None:
+            return None
+        device = condition.device if random is None else "cpu"
+        return torch.randn(condition.batch, self.style_dim, generator=random, device=device).to(condition.device)
 
     def fold(self, dtype: torch.dtype | None = None) -> FoldedSPADE:
         """The same function as in evaluation mode, prepared for many pictures: see :class:`i2i.nn.folded.FoldedSPADE`.
@@ -144,7 +148,7 @@ class SPADEGenerator(nn.Module):
     def _first_of_labels(self, semantics: SemanticMap) -> Tensor:
         dtype = compute_type(self.last.weight)
         if self.modulation == "dense":
-            x: Tensor = self.first(semantics.one_hot(dtype))
+            x: Tensor = self.first(semantics.dense(dtype))
             return x
         assert isinstance(self.first, nn.Conv2d) and self.first.bias is not None
         windows = semantics.patterns(*semantics.size, self.first.kernel_size[0]).inner

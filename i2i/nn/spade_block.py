@@ -124,7 +124,7 @@ class Modulation(nn.Module):
 
     def forward(self, normalised: Tensor, semantics: SemanticMap) -> Tensor:
         """(N, features, H, W) and the map of the same size -> (N, features, H, W)."""
-        hidden = F.relu(self.shared(semantics.one_hot(compute_type(self.shared.weight))))  # (N, hidden, H, W)
+        hidden = F.relu(self.shared(semantics.dense(compute_type(self.shared.weight))))  # (N, hidden, H, W)
         out: Tensor = normalised * (1 + self.gamma(hidden)) + self.beta(hidden)
         return out
 

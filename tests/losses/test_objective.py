@@ -11,9 +11,10 @@ from i2i.errors import InputError
 from i2i.losses.adversarial import LeastSquaresLoss
 from i2i.losses.divergence import kl_divergence as ours
 from i2i.losses.matching import FeatureMatchingLoss
-from i2i.losses.objective import Objective
+from i2i.losses.objective import Objective, Regularizer, View
 from i2i.losses.perceptual import PerceptualLoss
 from i2i.nn.features import VGG19Features
+from i2i.semantics import Condition, SemanticMap
 
 
 def features(scales: int = 2, layers: int = 3, grad: bool = False) -> list[list[Tensor]]:
@@ -92,25 +93,46 @@ def test_vgg_is_no_part_of_the_objective_but_follows_it(vgg: str) -> None:
     assert objective.to("meta").perceptual.features.mean.device.type == "meta"  # type: ignore[union-attr]
 
 
+class Judge(nn.Module):
+    """Known features for every photo, told apart by its mean: below 0 is fake."""
+
+    def __init__(self, fake: list[list[Tensor]], real: list[list[Tensor]], independent: bool = True) -> None:
+        super().__init__()
+        self.fake, self.real, self.independent = fake, real, independent
+        self.batches: list[int] = []
+
+    def forward(self, condition: SemanticMap, photo: Tensor) -> list[list[Tensor]]:
+        assert condition.batch == len(photo)
+        self.batches.append(len(photo))
+        parts = [self.fake if float(half.mean()) < 0 else self.real for half in photo.split(2)]
+        return [[torch.cat(layers) for layers in zip(*scales, strict=True)] for scales in zip(*parts, strict=True)]
+
+
+def pictures(size: int = 32) -> tuple[SemanticMap, Tensor, Tensor]:
+    maps = SemanticMap.from_labels(torch.zeros(2, size, size, dtype=torch.long), 3)
+    return maps, -torch.rand(2, 3, size, size), torch.rand(2, 3, size, size)
+
+
 def test_terms_are_unweighted_and_total_weighs_them(vgg: str) -> None:
     objective = Objective(LeastSquaresLoss("sum"), 3.0, 5.0, 0.5, 7.0, vgg=vgg, discriminator_scale=0.25)
     fake_features, real_features = features(), features()
-    fake, real = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    judge, (maps, fake, real) = Judge(fake_features, real_features), pictures()
     mean, logvar = torch.randn(2, 4), torch.randn(2, 4)
-    terms = objective.generator(fake_features, real_features, fake, real, mean, logvar)
+    terms = objective.generator(judge, maps, fake, real, mean, logvar)
     assert float(terms["adversarial"]) == pytest.approx(sum(float(((x[-1] - 1) ** 2).mean()) for x in fake_features))
     assert float(terms["reconstruction"]) == pytest.approx(float((fake - real).abs().mean()))
     torch.testing.assert_close(terms["divergence"], ours(mean, logvar))
+    torch.testing.assert_close(terms["feature_matching"], FeatureMatchingLoss()(fake_features, real_features))
     assert all(term.dim() == 0 for term in terms.values())
     weights = {"adversarial": 1, "feature_matching": 3, "perceptual": 5, "reconstruction": 7, "divergence": 0.5}
     assert set(terms) == set(weights)
     expected = sum(weights[name] * term.item() for name, term in terms.items())
     assert objective.total(terms).item() == pytest.approx(expected, rel=1e-5)
 
-    judged = objective.discriminator(real_features, fake_features)
+    judged, accuracy = objective.discriminator(judge, maps, fake, real)
     assert judged["fake"].item() == pytest.approx(sum(float((x[-1] ** 2).mean()) for x in fake_features))
+    assert judged["real"].item() == pytest.approx(sum(float(((x[-1] - 1) ** 2).mean()) for x in real_features))
     assert objective.total(judged).item() == pytest.approx(0.25 * (judged["real"] + judged["fake"]).item())
-    accuracy = objective.accuracy(real_features, fake_features)
     share = sum(float((x[-1] > 0.5).float().mean()) for x in real_features) / 2
     assert accuracy["accuracy_real"].item() == pytest.approx(share) and set(accuracy) == {
         "accuracy_real",
@@ -118,11 +140,59 @@ def test_terms_are_unweighted_and_total_weighs_them(vgg: str) -> None:
     }
 
 
+@pytest.mark.parametrize(("independent", "batches"), [(True, [4]), (False, [2, 2])])
+def test_fake_and_real_share_a_batch_where_they_do_not_mix(independent: bool, batches: list[int]) -> None:
+    judge, (maps, fake, real) = Judge(features(), features(), independent), pictures()
+    Objective(perceptual=0).discriminator(judge, maps, fake, real)
+    assert judge.batches == batches
+
+
+class Brighter(View):
+    def forward(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
+        return condition.repeated(2), (fake + 0.5).repeat(2, 1, 1, 1), (real + 0.5).repeat(2, 1, 1, 1)
+
+
+class EverySecond(Regularizer):
+    name, weight = "penalty", 4.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> Tensor | None:
+        self.calls += 1
+        return real.mean() if self.calls % 2 else None
+
+
+def test_views_and_regularizers() -> None:
+    penalty = EverySecond()
+    objective = Objective(feature_matching=0, perceptual=0, views=[Brighter()], regularizers=[penalty])
+    maps, fake, real = pictures()
+    seen: list[tuple[int, Tensor]] = []
+
+    def judge(condition: Condition, photo: Tensor) -> list[list[Tensor]]:
+        seen.append((condition.batch, photo))
+        return [[photo.mean((1, 2, 3))]]
+
+    terms, _ = objective.discriminator(judge, maps, fake, real)  # type: ignore[arg-type]
+    assert set(terms) == {"real", "fake", "penalty"}
+    assert float(terms["penalty"]) == pytest.approx(float(real.mean()) + 0.5)  # of what the discriminator sees
+    weighed = float(terms["real"] + terms["fake"] + 4 * terms["penalty"])
+    assert float(objective.total(terms)) == pytest.approx(weighed)
+    assert set(objective.discriminator(judge, maps, fake, real)[0]) == {"real", "fake"}  # type: ignore[arg-type]
+    objective.generator(judge, maps, fake, real)  # type: ignore[arg-type]
+    assert [batch for batch, _ in seen] == [8, 8, 4]
+    torch.testing.assert_close(seen[-1][1], (fake + 0.5).repeat(2, 1, 1, 1))
+    with pytest.raises(InputError, match="two terms of the objective have the name 'penalty'"):
+        Objective(perceptual=0, regularizers=[EverySecond(), EverySecond()])
+
+
 def test_what_has_no_weight_is_not_computed() -> None:
     objective = Objective(feature_matching=0, perceptual=0)  # no VGG19 file is looked for
-    photo = torch.rand(1, 3, 8, 8)
-    assert set(objective.generator(features(), features(), photo, photo)) == {"adversarial"}
-    with_style = objective.generator(features(), features(), photo, photo, torch.zeros(1, 2), torch.zeros(1, 2))
+    judge, (maps, fake, real) = Judge(features(), features()), pictures(8)
+    assert set(objective.generator(judge, maps, fake, real)) == {"adversarial"}
+    assert judge.batches == [2]
+    with_style = objective.generator(judge, maps, fake, real, torch.zeros(1, 2), torch.zeros(1, 2))
     assert set(with_style) == {"adversarial", "divergence"}
 
 

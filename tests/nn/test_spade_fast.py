@@ -217,7 +217,7 @@ def test_all_ways_give_the_same_tables(monkeypatch: pytest.MonkeyPatch, way: str
     block = SPADEResnetBlock(4, 2, semantics.channels, kernel=kernel, hidden=3).double()
     monkeypatch.setattr(pattern_modulation, "cheapest", lambda _: way)
     rows, tables = modulation_tables(TableWeights.of(block.modulations), semantics)
-    dense = semantics.one_hot(torch.float64)
+    dense = semantics.dense(torch.float64)
     for modulation, table in zip(block.modulations, tables, strict=True):
         hidden = modulation.shared(dense).clamp(min=0)
         expected = torch.cat([1 + modulation.gamma(hidden), modulation.beta(hidden)], 1)
