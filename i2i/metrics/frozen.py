@@ -38,7 +38,9 @@ class FrozenNetwork(nn.Module):
         super().__init__()
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise InputError(f"mean {list(mean)} and std {list(std)} are three numbers each, std above 0")
-        self.network = network.eval().requires_grad_(False)
+        self.network = network.eval()
+        for parameter in network.parameters():  # a TorchScript module has no requires_grad_
+            parameter.requires_grad = False
         self.register_buffer("mean", torch.tensor(list(mean))[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(list(std))[:, None, None], persistent=False)
         self.name = type(network).__name__ if name is None else name
@@ -92,7 +94,7 @@ class Program(nn.Module):
 
 
 def load_program(path: str | Path) -> nn.Module:
-    """Load a network, on the CPU, frozen.
+    """Load a network, on the CPU.
 
     Raises:
         InputError: the file is missing, or is neither TorchScript nor an exported program.
@@ -104,8 +106,8 @@ def load_program(path: str | Path) -> nn.Module:
             warnings.simplefilter("ignore")
             if _is_script(Path(path)):
                 script: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-                return script.eval().requires_grad_(False)
-            return Program(torch.export.load(str(path))).requires_grad_(False)
+                return script
+            return Program(torch.export.load(str(path)))
     except Exception as error:  # both loaders raise whatever their readers run into
         first = str(error).strip().splitlines()[:1]
         raise InputError(

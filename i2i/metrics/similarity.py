@@ -23,7 +23,9 @@ def peak_signal_to_noise(photo: Tensor, real: Tensor) -> Tensor:
 
 
 def structural_similarity(photo: Tensor, real: Tensor) -> Tensor:
-    """SSIM (Wang et al. 2004) of each pair of photos, mean over pixels and the three channels: (N,), at most 1.
+    """SSIM (Wang et al. 2004, equation 13) of each pair of photos (N, 3, H, W) in [-1, 1]: (N,), at most 1.
+
+    The mean over the three channels and all windows that lie within the photo, as in the paper.
 
     Raises:
         InputError: photos smaller than its window of 11 pixels.
@@ -31,9 +33,11 @@ def structural_similarity(photo: Tensor, real: Tensor) -> Tensor:
     if min(photo.shape[-2:]) < _WINDOW:
         height, width = photo.shape[-2:]
         raise InputError(f"SSIM needs photos of at least {_WINDOW} pixels a side; these are {width}x{height}")
-    value = structural_similarity_index_measure(photo.float(), real.float(), reduction="none", data_range=_RANGE)
-    assert isinstance(value, Tensor)
-    return value.reshape(len(photo))
+    # The formula knows black: in [-1, 1], where black is not 0, it gives another figure.
+    pair = [(x.float() + 1) / 2 for x in (photo, real)]
+    _, full = structural_similarity_index_measure(*pair, reduction="none", data_range=1.0, return_full_image=True)
+    border = _WINDOW // 2  # the library mirrors photos there
+    return full[..., border:-border, border:-border].mean(dim=(1, 2, 3))
 
 
 class Similarity(Collected):
