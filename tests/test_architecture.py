@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "i2i").rglob("*.py"))
 FLOORS = {
     "i2i": 0,
     "i2i.errors": 0,
+    "i2i.condition": 0,
     "i2i.patterns": 0,
     "i2i.recipe": 0,
     "i2i.semantics": 0,

@@ -250,6 +250,17 @@ def mixed(precision: Any) -> MixedPrecision:
     return MixedPrecision(precision, "cpu", scaler)
 
 
+def test_clipping_refuses_fused_optimizers_under_a_loss_scaler() -> None:
+    """They would take gradients that are clipped while still scaled."""
+
+    def fused(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, fused=True)
+
+    module = translator(ema_decay=0.0, clip=1.0, optimizer_g=fused, optimizer_d=sgd(1.0))
+    with pytest.raises(InputError, match="fused: false"):
+        train(module, items(2), plugins=[mixed("16-mixed")])
+
+
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_a_nan_stops_before_the_step_and_is_named(player: str) -> None:
     module = translator(ema_decay=0.0)

@@ -8,15 +8,15 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.adversarial import AdversarialLoss, HingeLoss
 from i2i.losses.divergence import kl_divergence
 from i2i.losses.matching import FeatureMatchingLoss
 from i2i.losses.perceptual import PerceptualLoss
 from i2i.losses.precision import at_least_float32
-from i2i.semantics import Condition
+from i2i.nn.constant import constant_weights
 
 Features = Sequence[Sequence[Tensor]]
 """A discriminator's output: a list over scales of lists over layers, the logits last."""
@@ -150,7 +150,7 @@ class Objective(nn.Module):
         """
         seen, seen_fake, seen_real = self._view(condition, fake, real)
         match = self.weights["feature_matching"] > 0
-        with parametrize.cached():  # one spectral norm for both passes
+        with constant_weights():
             if match:
                 with torch.no_grad():
                     real_features = network(seen, seen_real)

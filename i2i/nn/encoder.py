@@ -7,12 +7,12 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm, norm_layer
 from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.recipe import recorded
-from i2i.semantics import Condition
 
 
 @recorded

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from i2i.semantics import Condition
+from i2i.condition import Condition
 
 
 class Generator(nn.Module):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
@@ -20,7 +21,7 @@ from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_r
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.recipe import recorded
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedSPADE
