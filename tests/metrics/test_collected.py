@@ -27,7 +27,7 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
     paths = [str(tmp_path / "store"), str(tmp_path / "figures.json")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     processes = [subprocess.Popen([sys.executable, str(SCRIPT), rank, *paths], env=environment) for rank in "01"]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
     alone, uneven, one_idle = json.loads(Path(paths[1]).read_text())
     assert len(alone) == 13
     assert uneven == alone
