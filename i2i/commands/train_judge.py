@@ -36,6 +36,8 @@ def run(arguments: Sequence[str]) -> int:
     validation = data.source.split("val")
     if not len(validation) or validation.read(0).photo is None:
         raise InputError("the validation split has no photos; a judge is measured on real ones")
+    if data.encoding is None:
+        raise InputError("this data set has images, not label maps, as conditions; a judge learns to read label maps")
     network = SegmentationNetwork(len(data.encoding.classes), width=options.width)
     judge = JudgeTrainer(network, data.encoding, data.resize, options.ignore, options.out, options.lr)
     bar = progress()
