@@ -31,6 +31,7 @@ from i2i.metrics.hashes import file_hash
 from i2i.metrics.judge import Judge
 from i2i.metrics.result import Result, write_results
 from i2i.recipe import difference, recipe
+from i2i.report.report import write_report
 from i2i.synthesizer import Synthesizer, choose_device
 
 _NETWORKS = ("--extractor", "--judge", "--lpips")
@@ -62,10 +63,12 @@ def run(arguments: Sequence[str]) -> int:
         "left out": evaluation.left_out,
         "i2i": i2i.__version__,
     }
+    each = evaluation.each()
     write_results(out / "results.json", results, about)
-    _write_table(out / "photos.csv", evaluation.each())
+    _write_table(out / "photos.csv", each)
     print(_table(results))
-    print(f"wrote {out}: results.json, photos.csv")
+    page = write_report(out, options.model, evaluation, results, about, each)
+    print(f"wrote {page}, and beside it results.json and photos.csv")
     return 0
 
 

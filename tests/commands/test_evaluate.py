@@ -6,24 +6,27 @@ import csv
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.linalg import sqrtm
 from torchvision import models
 
 from i2i.checkpoint import save_model
 from i2i.cli import main
-from i2i.data.datamodule import DataModule
+from i2i.data.datamodule import DataModule, collate
 from i2i.data.folder import Folder
 from i2i.data.transforms import Fixed
 from i2i.evaluation.painter import Painter
 from i2i.metrics.judges import TrainedJudge
 from i2i.metrics.result import read_results
 from i2i.nn.unet import UNetGenerator
+from i2i.pictures import to_pixels
 from i2i.synthesizer import Synthesizer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -101,6 +104,58 @@ def test_the_figures_are_those_of_the_pictures(
     assert len(rows) == 9
     assert np.mean([float(row["LPIPS"]) for row in rows]) == pytest.approx(results["LPIPS"].value)
     assert np.mean([float(row["PSNR"]) for row in rows]) == pytest.approx(results["PSNR"].value)
+
+
+def test_the_report_is_whole_and_needs_no_network(
+    model: Path, judge: Path, data: DataModule, config: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    (run / "logs/version_0").mkdir(parents=True)
+    (run / "logs/version_0/metrics.csv").write_text("epoch,step,generator/adversarial\n0,1,0.5\n1,2,0.7\n")
+    (run / "checkpoints").mkdir()
+    shutil.copy(model, run / "checkpoints/last.ckpt")
+    assert evaluate(run / "checkpoints/last.ckpt", config, "--judge", str(judge)) == 0
+    page = run / "report/index.html"
+    html = page.read_text()
+    assert not re.search(r"https?:|//[a-z]", html)
+    for anchor in ("figures", "classes", "gallery", "extremes", "samples", "training", "protocol"):
+        assert f'<section id="{anchor}">' in html and f'href="#{anchor}"' in html
+    sources = re.findall(r'src="([^"]+)"', html)
+    assert len(sources) > 40
+    for source in sources:
+        assert Image.open(page.parent / source).size == (56, 40)
+    # The gallery's pictures are the measured ones, the map is the data's.
+    painter = Painter.of(Synthesizer.load(model))
+    item = data.dataset("val")[0]
+    shown = np.asarray(Image.open(page.parent / "pictures/00000_photo.jpg")).astype(int)
+    assert np.abs(shown - to_pixels(painter.paint(collate([item])).photo)[0]).mean() < 4  # JPEG
+    shown = np.asarray(Image.open(page.parent / "pictures/00000_map.png"))
+    assert (shown == data.source.encoding.classes.colourise(item["labels"].numpy())).all()
+    # The worst by SSIM, since there is no LPIPS: worst first among the worst, best first among the best.
+    with (page.parent / "photos.csv").open() as file:
+        ssim = sorted(float(row["SSIM"]) for row in csv.DictReader(file))
+    ranked = [float(value) for value in re.findall(r"SSIM ([\d.]+) ·", html[html.index('id="extremes"') :])]
+    assert ranked == pytest.approx(ssim[:4] + ssim[::-1][:4], abs=6e-4)
+
+
+def test_the_report_in_a_browser(model: Path, judge: Path, config: str, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium here")
+    assert evaluate(model, config, "--judge", str(judge), "--out", str(tmp_path)) == 0
+    script = (
+        "<script>addEventListener('load', () => { const all = [...document.images];"
+        "document.title = [all.filter(i => i.naturalWidth > 0).length, all.length,"
+        "document.documentElement.scrollWidth <= innerWidth].join(' ') })</script>"
+    )
+    watched = tmp_path / "watched.html"
+    watched.write_text((tmp_path / "index.html").read_text().replace('loading="lazy"', "") + script)
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--window-size=500,900", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", watched.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+    loaded, there, fits = re.search(r"<title>(\d+) (\d+) (\w+)</title>", dom).groups()  # type: ignore[union-attr]
+    assert loaded == there and int(there) > 40
+    assert fits == "true"  # nothing sticks out of a narrow window
 
 
 def test_what_is_left_out_is_said_with_what_would_bring_it(
