@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": ("training", "measure a checkpoint on the validation split"),
     "test": ("training", "measure a checkpoint on the test split"),
     "evaluate": ("evaluate", "FID, mIoU, LPIPS and more, with their protocol: i2i evaluate MODEL -c CONFIG"),
+    "compare": ("compare", "measured runs side by side: i2i compare RUN RUN"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps to photographs: i2i synthesize MODEL LABELS OUT"),
     "cluster-features": (

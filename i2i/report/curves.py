@@ -11,6 +11,9 @@ from i2i.report.log import Curve
 
 _WIDTH, _HEIGHT = 360, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 22
+KINDS = ("one", "two", "three", "four", "five", "six")
+"""The colours of curves; a chart has at most as many."""
+
 _MOST = 400  # points of a line; more cannot be told apart
 
 
@@ -44,7 +47,7 @@ def _card(group: Group, log: Mapping[str, Curve]) -> str:
     said = verdict(group, [log[name] for name in there])
     return (
         f'<div class="chart"><h3>{escape(group.title)}</h3>{chart([log[name] for name in there], group.band)}'
-        f"{_key(there)}"
+        f"{key([name.split('/')[-1].replace('_', ' ') for name in there])}"
         + (f'<p class="small">{escape(group.healthy)}</p>' if group.healthy else "")
         + (f'<p class="small"><b>Here:</b> {escape(said)}</p>' if said else "")
         + "</div>"
@@ -52,10 +55,10 @@ def _card(group: Group, log: Mapping[str, Curve]) -> str:
 
 
 def chart(curves: Sequence[Curve], band: tuple[float, float] | None = None) -> str:
-    """One or two curves over the steps: the values faint, a running mean over them.
+    """Some curves over the steps: the values faint, a running mean over them.
 
     Args:
-        curves: at least one; none is empty.
+        curves: one to six; none is empty.
         band: shares between which it is healthy, shaded; the axis then is from 0 to 1.
     """
     scale = _scale(curves, band)
@@ -72,7 +75,7 @@ def chart(curves: Sequence[Curve], band: tuple[float, float] | None = None) -> s
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
     parts.append(f'<text x="{_LEFT}" y="{_HEIGHT - 5}">step {scale.first}</text>')
     parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 5}" text-anchor="end">{scale.last}</text>')
-    for kind, curve in zip(("one", "two"), curves, strict=False):
+    for kind, curve in zip(KINDS, curves, strict=False):
         if len(curve.steps) < 3:
             parts += [
                 f'<circle class="{kind}" cx="{scale.x(s):.1f}" cy="{scale.y(v):.1f}" r="2.6"></circle>'
@@ -114,9 +117,9 @@ def _points(curve: Curve, scale: _Scale) -> str:
     return " ".join(f"{scale.x(step):.1f},{scale.y(value):.1f}" for step, value in clipped)
 
 
-def _key(names: Sequence[str]) -> str:
+def key(names: Sequence[str]) -> str:
+    """Which colour is which curve; nothing where there is one alone."""
     if len(names) < 2:
         return ""
-    short = [name.split("/")[-1].replace("_", " ") for name in names]
-    inner = "".join(f'<i class="{kind}"></i>{escape(name)}' for kind, name in zip(("one", "two"), short, strict=False))
-    return f'<div class="key">{inner}</div>'
+    lines = (f'<span><i class="{kind}"></i>{escape(name)}</span>' for kind, name in zip(KINDS, names, strict=False))
+    return f'<div class="key">{"".join(lines)}</div>'

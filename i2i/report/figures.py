@@ -35,11 +35,11 @@ def figure_table(results: Sequence[Result], common: Mapping[str, Any]) -> str:
         details = f"<details><summary>protocol</summary>{definitions(own)}</details>" if own else ""
         note = f'<div class="small soft">{escape(str(own["note"]))}</div>' if "note" in own else ""
         arrow = f' <span class="soft">{ARROWS[r.better]}</span>'
-        row = [(escape(r.name) + arrow + note, ""), (escape(r.figure), "number")]
+        row = [(escape(r.name) + arrow + note + details, ""), (escape(r.figure), "number")]
         if real:
             row.append((escape(real[r.name].figure) if r.name in real else "", "number soft"))
-        rows.append([*row, (details, "")])
-    return table([*head, ("", "")], rows)
+        rows.append(row)
+    return table(head, rows)
 
 
 def common_protocol(results: Sequence[Result]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ _RANKED = {"LPIPS": False, "SSIM": True}  # whether the largest is the best
 class Gallery:
     """Makes pictures again (they depend on their name and the seed alone) and writes those that a page shows.
 
+    The pictures of an earlier report in the same folder are removed.
+
     Args:
         folder: of the page; pictures lie in ``pictures`` there.
         evaluation: that was run.
@@ -50,6 +52,8 @@ class Gallery:
         judged = evaluation.measures.get("miou")
         self.judge = judged.judge if isinstance(judged, SegmentationMeasure) else None
         self.names = evaluation.names
+        for stale in (folder / "pictures").glob("[0-9]*_*.*"):  # of another model, perhaps
+            stale.unlink()
         self._kept: dict[int, dict[str, str]] = {}
         self._seen: set[int] = set()
 
