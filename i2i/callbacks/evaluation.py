@@ -16,6 +16,7 @@ from i2i.errors import InputError
 from i2i.evaluation.evaluation import Evaluation, Wish
 from i2i.evaluation.measures import MEASURES, check_names
 from i2i.evaluation.painter import Painter, Pictures, StyleChoice
+from i2i.evaluation.watch import artefact_warnings
 from i2i.metrics.diversity import LPIPS, Backbone
 from i2i.metrics.extractors import Extractor
 from i2i.metrics.judge import Judge
@@ -27,7 +28,9 @@ class Evaluate(pl.Callback):
     """Measures a split every n epochs, and after the last one; logs ``validation/fid``, ``validation/miou`` and so on.
 
     Every process measures its share, and all get the figure of the whole. The training is not touched: what is random
-    has seeds of its own. Where :class:`i2i.callbacks.statistics.RecalculateStatistics` is used, name it before.
+    has seeds of its own. Of artefacts, where they are among the metrics, a line is printed when there are clearly more
+    than in real photos, with what to try. :class:`i2i.callbacks.statistics.RecalculateStatistics`, where it is used,
+    has to be named before.
 
     Args:
         metrics: names of :data:`i2i.evaluation.measures.MEASURES`.
@@ -101,6 +104,9 @@ class Evaluate(pl.Callback):
         with _evaluating(pl_module):
             results = self._evaluation.run()
         pl_module.log_dict(logged(results), rank_zero_only=False)
+        if trainer.is_global_zero:
+            for line in artefact_warnings(results):
+                print(f"epoch {epoch}: {line}", flush=True)
 
 
 class TrainingPainter(Painter):

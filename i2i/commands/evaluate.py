@@ -24,6 +24,7 @@ from i2i.evaluation.evaluation import Evaluation, Wish
 from i2i.evaluation.measures import MEASURES
 from i2i.evaluation.painter import Painter
 from i2i.evaluation.statistics import recalculate_model
+from i2i.evaluation.watch import artefact_warnings
 from i2i.metrics import judges  # noqa: F401 - so that judges are found by the names of their classes
 from i2i.metrics.diversity import LPIPS
 from i2i.metrics.extractors import Extractor
@@ -67,6 +68,8 @@ def run(arguments: Sequence[str]) -> int:
     write_results(out / "results.json", results, about)
     _write_table(out / "photos.csv", each)
     print(_table(results))
+    for line in artefact_warnings(results):
+        print(line)
     page = write_report(out, options.model, evaluation, results, about, each)
     print(f"wrote {page}, and beside it results.json and photos.csv")
     return 0

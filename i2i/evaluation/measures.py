@@ -11,6 +11,7 @@ import torch
 from i2i.errors import InputError
 from i2i.evaluation.measure import Means, Measure
 from i2i.evaluation.painter import Pictures
+from i2i.metrics.artefacts import Artefacts
 from i2i.metrics.distribution import Distribution
 from i2i.metrics.diversity import Diversity, PerceptualDistance
 from i2i.metrics.extractors import InceptionFeatures
@@ -92,11 +93,7 @@ class SegmentationMeasure(Measure):
 
     def results(self) -> list[Result]:
         """Those of the pictures first."""
-        results: list[Result] = self.metrics[0].results()  # type: ignore[operator]
-        if self._real:
-            ceiling: list[Result] = self.metrics[1].results()  # type: ignore[operator]
-            results += [replace(r, name=f"{r.name} of the real photos", of_real_photos=True) for r in ceiling]
-        return results
+        return _with_real(self, self._real)
 
 
 class PerceptualMeasure(Measure):
@@ -187,6 +184,42 @@ class StyleMeasure(Measure):
         self.metrics[0].update(pictures.given, pictures.found, pictures.names)
 
 
+class ArtefactMeasure(Measure):
+    """Saturated values, blobs and repeated texture; the same of the real photos, with which to compare."""
+
+    figures: ClassVar = {}
+    columns = ("saturated", "blobs", "repeated")
+
+    def __init__(self) -> None:
+        super().__init__(Artefacts(), Artefacts())
+        self._real = False
+
+    @classmethod
+    def prepare(cls, means: Means) -> Measure:
+        """Always possible."""
+        return cls()
+
+    def start(self, device: torch.device) -> None:
+        """Forget everything."""
+        super().start(device)
+        self._real = False
+
+    def update(self, pictures: Pictures) -> None:
+        """Look at the pictures, and at the real photos where there are some."""
+        self.metrics[0].update(pictures.photo, pictures.names)
+        if pictures.real is not None:
+            self.metrics[1].update(pictures.real, pictures.names)
+            self._real = True
+
+    def results(self) -> list[Result]:
+        """Those of the pictures first."""
+        return _with_real(self, self._real)
+
+    def each(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Of each picture."""
+        return _columns(self, names)
+
+
 MEASURES: dict[str, type[Measure]] = {
     "fid": DistributionMeasure,
     "miou": SegmentationMeasure,
@@ -194,6 +227,7 @@ MEASURES: dict[str, type[Measure]] = {
     "diversity": DiversityMeasure,
     "similarity": SimilarityMeasure,
     "style": StyleMeasure,
+    "artefacts": ArtefactMeasure,
 }
 """What can be asked for."""
 
@@ -225,6 +259,12 @@ def check_names(wanted: Sequence[str]) -> None:
     if unknown is not None or not wanted:
         what = "no metrics are named" if unknown is None else f"there is no metric {unknown!r}"
         raise InputError(f"{what}; there are {', '.join(MEASURES)}")
+
+
+def _with_real(measure: Measure, real: bool) -> list[Result]:
+    """The figures of the first metric and, where there are real photos, the same of the second, which has seen them."""
+    results, of_real = (metric.results() if index == 0 or real else [] for index, metric in enumerate(measure.metrics))  # type: ignore[operator]
+    return [*results, *(replace(r, name=f"{r.name} of the real photos", of_real_photos=True) for r in of_real)]
 
 
 def _columns(measure: Measure, names: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from i2i.evaluation.evaluation import Evaluation
+from i2i.evaluation.watch import artefact_warnings
 from i2i.metrics.result import Result
 from i2i.report.curves import training_curves
 from i2i.report.figures import class_bars, common_protocol, figure_table, key_figures
@@ -47,8 +48,9 @@ def write_report(
     missing = "".join(f'<p class="small soft">Without {escape(n)}: {escape(r)}.</p>' for r, n in reasons.items())
     curves = training_curves(log)
     rows = gallery.rows()
+    warnings = "".join(f'<p class="note">{escape(line)}</p>' for line in artefact_warnings(results))
     sections = [
-        ("figures", "Figures", figure_table(results, common) + missing),
+        ("figures", "Figures", warnings + figure_table(results, common) + missing),
         ("classes", "Classes", class_bars(results, gallery.classes)),
         ("gallery", "Gallery", rows),
         ("extremes", "Worst and best", gallery.extremes()),

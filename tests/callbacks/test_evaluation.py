@@ -94,6 +94,15 @@ def test_the_best_checkpoint_is_by_any_figure(views: Path, tmp_path: Path) -> No
     assert best["epoch"] == (1 if values[0] > values[1] else 3)
 
 
+def test_artefacts_are_told_with_what_to_try(views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A generator that explodes burns out."""
+    flags = ["--model.generator.gain", "1000.0"]
+    assert main(arguments(views, tmp_path / "run", "folder.yaml", *flags, metrics=["artefacts"], every=2)) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 2: ")]
+    assert any("saturated values: " in line and "recalculate the batch statistics" in line for line in lines)
+    assert logged(tmp_path / "run")["validation/saturated_values"][0] > 20
+
+
 def test_two_processes_give_the_figure_of_one(views: Path, judge: Path, tmp_path: Path) -> None:
     judged = {"class_path": "i2i.metrics.judges.TrainedJudge", "init_args": {"path": str(judge)}}
     wanted = {"metrics": ["fid", "miou", "similarity"], "every": 2, "extractor": COLOURS, "judge": judged}

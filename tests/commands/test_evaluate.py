@@ -47,6 +47,13 @@ def config(views: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+ARTEFACTS = [
+    f"{name}{ending}"
+    for ending in ("", " of the real photos")
+    for name in ("saturated values", "blobs", "repeated texture")
+]
+
+
 def evaluate(model: Path, config: str, *flags: str) -> int:
     return main(["evaluate", str(model), "-c", config, "--device", "cpu", *flags])
 
@@ -168,7 +175,7 @@ def test_what_is_left_out_is_said_with_what_would_bring_it(
     assert lines[1].startswith("without miou: ") and "--judge FILE, i2i train-judge makes one" in lines[1]
     assert lines[2].startswith("without lpips, diversity: ") and "alexnet-owt-7be5be79.pth" in lines[2]
     results, about = read_results(model.parent.parent / "report/results.json")  # beside the run's checkpoints
-    assert [r.name for r in results] == ["PSNR", "SSIM", "style correlation", "style explained variance"]
+    assert [r.name for r in results] == ["PSNR", "SSIM", "style correlation", "style explained variance", *ARTEFACTS]
     assert about["photos"] == 3 and set(about["left out"]) == {"fid", "miou", "lpips", "diversity"}
 
 
