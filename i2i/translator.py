@@ -20,6 +20,7 @@ from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
+from i2i.nn.recomputation import recompute_blocks
 from i2i.recipe import difference
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
@@ -102,7 +103,8 @@ class Translator(TwoPlayerModule):
         if encoder is not None:
             check_style(generator, encoder)
         self.generator = generator
-        self.generator.recompute = activation_checkpointing
+        if activation_checkpointing:
+            recompute_blocks(generator)
         self.discriminator = discriminator
         self.encoder = encoder
         self.objective = objective
