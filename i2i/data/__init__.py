@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Resize,
         ResizeAndCrop,
         ScaleShortSideAndCrop,
+        ScaleWidth,
         ScaleWidthAndCrop,
     )
 
@@ -46,6 +47,7 @@ _MODULES = {
         "Resize",
         "ResizeAndCrop",
         "ScaleShortSideAndCrop",
+        "ScaleWidth",
         "ScaleWidthAndCrop",
     ),
 }
@@ -68,6 +70,7 @@ __all__ = [
     "ResizeAndCrop",
     "Sample",
     "ScaleShortSideAndCrop",
+    "ScaleWidth",
     "ScaleWidthAndCrop",
     "Scenes",
     "Source",
