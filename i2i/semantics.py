@@ -17,6 +17,7 @@ from torch import Tensor
 
 from i2i.errors import InputError
 from i2i.patterns import Patterns, find_patterns
+from i2i.pixels import Pixels
 from i2i.recipe import recorded
 
 T = TypeVar("T")
@@ -51,6 +52,9 @@ class Condition(Protocol):
 
     def repeated(self, times: int) -> Self:
         """The batch ``times`` over."""
+
+    def gathered(self, pixels: Pixels) -> Self:
+        """Of other pixels: shifted, or crops."""
 
     def to(self, device: torch.device | str) -> Self:
         """On another device."""
@@ -185,6 +189,10 @@ class SemanticMap:
     def repeated(self, times: int) -> SemanticMap:
         """The batch ``times`` over, as the discriminator wants it for fake and real together."""
         return self._each(lambda maps: maps.repeat(times, 1, 1))
+
+    def gathered(self, pixels: Pixels) -> SemanticMap:
+        """The chosen pixels, edges and instances as they were: where a crop ends, no instance does."""
+        return self._each(pixels.of_maps)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> SemanticMap:
         """A map of the changed labels, edges and instances."""

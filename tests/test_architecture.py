@@ -17,6 +17,7 @@ FLOORS = {
     "i2i": 0,
     "i2i.errors": 0,
     "i2i.patterns": 0,
+    "i2i.pixels": 0,
     "i2i.recipe": 0,
     "i2i.semantics": 0,
     "i2i.classes": 0,

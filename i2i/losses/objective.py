@@ -119,12 +119,13 @@ class Objective(nn.Module):
             patches that are told rightly, "accuracy_real" and "accuracy_fake" in [0, 1].
         """
         condition, fake, real = self._view(condition, fake, real)
-        on_fake, on_real = (_logits(x) for x in _judge_both(network, condition, fake, real))
-        terms = dict(zip(("real", "fake"), self.adversarial.discriminator(on_real, on_fake), strict=True))
-        for regularizer in self.regularizers:
-            term = regularizer(network, condition, fake, real)
-            if term is not None:
-                terms[cast(Regularizer, regularizer).name] = term
+        with parametrize.cached():  # one spectral norm for all passes
+            on_fake, on_real = (_logits(x) for x in judge_both(network, condition, fake, real))
+            terms = dict(zip(("real", "fake"), self.adversarial.discriminator(on_real, on_fake), strict=True))
+            for regularizer in self.regularizers:
+                term = regularizer(network, condition, fake, real)
+                if term is not None:
+                    terms[cast(Regularizer, regularizer).name] = term
         with torch.no_grad():
             accuracy = self.adversarial.accuracy(on_real, on_fake)
         return terms, dict(zip(("accuracy_real", "accuracy_fake"), accuracy, strict=True))
@@ -176,14 +177,14 @@ class Objective(nn.Module):
         return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
 
 
-def _logits(features: Features) -> list[Tensor]:
-    return [layers[-1] for layers in features]
-
-
-def _judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
+def judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
     """Fake and real in one batch: one spectral norm and one pass for both; separately where they would mix."""
     if not getattr(network, "independent", True):
         return network(condition, fake), network(condition, real)
     both = network(condition.repeated(2), torch.cat([fake, real]))
     half = len(fake)
     return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
+
+
+def _logits(features: Features) -> list[Tensor]:
+    return [layers[-1] for layers in features]
