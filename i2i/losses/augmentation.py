@@ -28,7 +28,8 @@ class DiffAugment(View):
       with zeros, what comes in here is the mirror image: a label map has no value for "nothing", and mirrored, every
       pixel is still one of a photo with the label that belongs to it.
     * Cutout, on the photos: a rectangle around a random pixel becomes 0, mid-grey. The condition keeps its labels
-      there: they say nothing about which of two grey rectangles is the real one.
+      there: they say nothing about which of two grey rectangles is the real one. A discriminator that has to name the
+      classes itself (OASIS) cannot see them there: leave cutout out.
 
     Args:
         brightness: b is drawn from ± this, in units of images in [-1, 1]; 0 switches it off, as it does the others.

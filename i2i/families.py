@@ -1,0 +1,166 @@
+"""The families of models: what networks each is made of on the data set that its paper is known by.
+
+The table states what the shipped configurations state, for users who have only the package. Numbers are not in it:
+networks are built without memory, on PyTorch's meta device, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from i2i.errors import InputError
+from i2i.nn.encoder import StyleEncoder
+from i2i.nn.generator import Generator
+from i2i.nn.patchgan import MultiscalePatchGAN
+from i2i.nn.spade import SPADEGenerator
+from i2i.semantics import Condition, SemanticMap
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family on one data set.
+
+    Attributes:
+        name: what it is called.
+        data: the data set.
+        configs: the configurations to train it from, laid over one another, in the order given.
+        size: (H, W) of the photos.
+        classes: classes of the label maps.
+        edges: whether the networks take the edges between instances, one more channel.
+        generator: makes it for a number of label channels.
+        discriminator: likewise.
+        encoder: makes the style encoder, in families that have one.
+    """
+
+    name: str
+    data: str
+    configs: tuple[str, ...]
+    size: tuple[int, int]
+    classes: int
+    edges: bool
+    generator: Callable[[int], Generator]
+    discriminator: Callable[[int], nn.Module]
+    encoder: Callable[[], nn.Module] | None = None
+
+    def sizes(self, size: tuple[int, int] | None = None, classes: int | None = None) -> Sizes:
+        """Count the networks.
+
+        Args:
+            size: (H, W) of the photos, if not the family's own.
+            classes: classes of the label maps, if not the data set's.
+
+        Raises:
+            InputError: a size that the generator does not take.
+        """
+        height, width = self.size if size is None else size
+        classes = self.classes if classes is None else classes
+        channels = classes + self.edges
+        with torch.device("meta"):
+            generator = self.generator(channels)
+            discriminator = self.discriminator(channels)
+            encoder = None if self.encoder is None else self.encoder()
+            labels = torch.zeros(1, height, width, dtype=torch.int16)
+            instances = torch.zeros(1, height, width, dtype=torch.int32) if self.edges else None
+            edges = None if instances is None else torch.zeros(1, height, width, dtype=torch.bool)
+        if height % generator.multiple or width % generator.multiple:
+            raise InputError(
+                f"{self.name} on {self.data} does not make photos of {height} x {width}; height and width must be "
+                f"multiples of {generator.multiple}"
+            )
+        return Sizes(
+            (height, width),
+            channels,
+            parameters(generator),
+            parameters(discriminator),
+            None if encoder is None else parameters(encoder),
+            multiply_accumulates(generator, SemanticMap(labels, classes, edges, instances)),
+        )
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What was counted of a family.
+
+    Attributes:
+        size: (H, W) of the photos.
+        channels: of the condition.
+        generator: parameters.
+        discriminator: parameters.
+        encoder: parameters; None without one.
+        multiply_accumulates: of the generator, for one photo.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    generator: int
+    discriminator: int
+    encoder: int | None
+    multiply_accumulates: int
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers the network learns."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@torch.no_grad()
+def multiply_accumulates(generator: Generator, condition: Condition) -> int:
+    """Multiplications, each with its addition, in all convolutions and matrix products of one batch.
+
+    Convolutions over one-hot maps count in full, as in papers: look-ups in their place need fewer, how many depends on
+    the map.
+
+    Args:
+        generator: is put into evaluation mode and, where it knows other ways, onto the dense one.
+        condition: the batch; on the meta device, as the generator, nothing is computed.
+    """
+    generator.eval()
+    if hasattr(generator, "modulation"):
+        generator.modulation = "dense"
+    style = generator.draw(condition)
+    with FlopCounterMode(display=False) as counter:
+        generator(condition, style)
+    return int(counter.get_total_flops()) // 2
+
+
+_SPADE_D = partial(MultiscalePatchGAN, width=64, layers=4, scales=2)
+
+FAMILIES = (
+    Family(
+        name="SPADE",
+        data="ADE20K",
+        configs=("configs/ade20k/spade.yaml",),
+        size=(256, 256),
+        classes=151,
+        edges=False,
+        generator=partial(SPADEGenerator, width=64, upsamplings=5),
+        discriminator=_SPADE_D,
+    ),
+    Family(
+        name="SPADE, 6 up-samplings",
+        data="Cityscapes",
+        configs=("configs/cityscapes/spade.yaml",),
+        size=(256, 512),
+        classes=35,
+        edges=True,
+        generator=partial(SPADEGenerator, width=64, upsamplings=6),
+        discriminator=_SPADE_D,
+    ),
+    Family(
+        name="SPADE with style encoder",
+        data="ADE20K",
+        configs=("configs/ade20k/spade.yaml", "configs/options/style_encoder.yaml"),
+        size=(256, 256),
+        classes=151,
+        edges=False,
+        generator=partial(SPADEGenerator, width=64, upsamplings=5, style_dim=256, base_size=(8, 8)),
+        discriminator=_SPADE_D,
+        encoder=partial(StyleEncoder, style_dim=256, width=64),
+    ),
+)
