@@ -17,6 +17,7 @@ from i2i.losses.objective import Objective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator
+from i2i.nn.memory import kept_memory
 from i2i.recipe import difference
 from i2i.semantics import LabelSemantics, SemanticMap
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
@@ -147,6 +148,10 @@ class Translator(TwoPlayerModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``."""
+        with kept_memory(self.device):
+            self._train_on(batch, batch_index)
+
+    def _train_on(self, batch: Batch, batch_index: int) -> None:
         if "photo" not in batch:
             raise InputError(f"{batch['name'][0]}: no photo; training needs pairs, label maps alone can be synthesised")
         semantics, photo = self.read(batch), batch["photo"]

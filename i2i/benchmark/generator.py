@@ -11,8 +11,9 @@ from torch import Tensor
 from i2i.benchmark.maps import MapSet
 from i2i.benchmark.memory import peak_bytes
 from i2i.benchmark.results import Case, Measurement
-from i2i.benchmark.settings import Settings, make_generator, plain_operations
+from i2i.benchmark.settings import Settings, make_generator
 from i2i.benchmark.timing import elapsed, interleave, stopwatch
+from i2i.nn.compiled import plain_operations
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import Modulation
 

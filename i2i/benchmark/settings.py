@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ import torch
 from torch import nn
 
 from i2i.benchmark.maps import MapSet
-from i2i.nn import modulate
 from i2i.nn.spade import SPADEGenerator
 
 
@@ -82,14 +80,3 @@ def make_generator(maps: MapSet, settings: Settings) -> SPADEGenerator:
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 1.5)
     return generator.to(settings.device)
-
-
-@contextmanager
-def plain_operations() -> Iterator[None]:
-    """Within it modulation runs on torch's own operations, as on a machine without compiler or Triton."""
-    chosen = modulate._kernels
-    modulate._kernels = lambda x, backend: None
-    try:
-        yield
-    finally:
-        modulate._kernels = chosen

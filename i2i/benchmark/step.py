@@ -17,9 +17,10 @@ from i2i.benchmark.generator import DENSE, FAST, PLAIN
 from i2i.benchmark.maps import MapSet
 from i2i.benchmark.memory import KeptForBackward, peak_bytes
 from i2i.benchmark.results import Case, Measurement
-from i2i.benchmark.settings import Settings, make_generator, plain_operations
+from i2i.benchmark.settings import Settings, make_generator
 from i2i.benchmark.timing import interleave
 from i2i.losses.objective import Objective
+from i2i.nn.compiled import plain_operations
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.translator import Batch, Translator
 from i2i.two_player import GENERATOR
@@ -58,14 +59,14 @@ def measure_step(maps: MapSet, settings: Settings, weights: Path | None, tick: C
         with settings.autocast():
             player.training_step(batches[index], index)
 
-    def plainly(index: int) -> None:
+    def plainly(name: str, index: int) -> None:
         with plain_operations():
-            step(players[FAST], index)
+            step(players[name], index)
 
     contestants: dict[str, Callable[[int], None]] = {
-        DENSE: lambda index: step(players[DENSE], index),
+        DENSE: lambda index: plainly(DENSE, index),
         FAST: lambda index: step(players[FAST], index),
-        PLAIN: plainly,
+        PLAIN: lambda index: plainly(FAST, index),
     }
     for work in contestants.values():
         work(0)

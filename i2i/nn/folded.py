@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from i2i.nn.memory import kept_memory
 from i2i.nn.modulate import modulate
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.nn.prepacked import PackedConvolution, PackedProduct
@@ -53,7 +54,8 @@ class FoldedSPADE(SPADEGenerator):
 
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
         """As :meth:`SPADEGenerator.forward`; the photo is at least float32."""
-        photo = super().forward(semantics, style)
+        with kept_memory(semantics.device):
+            photo = super().forward(semantics, style)
         return photo.to(torch.promote_types(photo.dtype, torch.float32))
 
     def _first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:

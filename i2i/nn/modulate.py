@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2i.errors import InputError
-from i2i.nn import modulate_cpp
+from i2i.nn import compiled, modulate_cpp
 from i2i.patterns import PixelRows
 
 Backend = Literal["auto", "torch", "cpp", "triton"]
@@ -69,6 +69,28 @@ def modulate_plainly(x: Tensor, rows: PixelRows, table: Tensor, slope: float) ->
     return out.to(x.dtype, memory_format=torch.channels_last)
 
 
+_BAND = 1 << 18  # values of a band of the image: its γ and β, read at once, stay in the processor's cache
+
+
+def _in_bands(x: Tensor, rows: PixelRows, table: Tensor, slope: float) -> Tensor:
+    """:func:`modulate_plainly` a few rows of the image at a time, so that no other tensor of its size is made."""
+    count, height, width = rows.index.shape
+    channels, times = x.shape[1], height // x.shape[2]
+    features = x.permute(0, 2, 3, 1)
+    out = x.new_empty(count, height, width, channels)
+    step = times * max(1, _BAND // (times * width * channels))
+    for image in range(count):
+        for top in range(0, height, step):
+            index = rows.index[image, top : top + step]
+            # (h, times, w, times, C): the pixels that one pixel of x serves have axes of their own
+            shape = (len(index) // times, times, width // times, times, 2 * channels)
+            factor, shift = F.embedding(index, table).view(shape).chunk(2, -1)
+            wide = features[image, top // times : (top + len(index)) // times, None, :, None].to(table.dtype)
+            band = F.leaky_relu_(torch.addcmul(shift, wide, factor), slope)
+            out[image, top : top + step] = band.view(len(index), width, channels)
+    return out.permute(0, 3, 1, 2)
+
+
 class _Modulate(torch.autograd.Function):
     """Saves x and the table alone. ``kernels`` are a module with forward, backward_x and backward_table, or None."""
 
@@ -79,7 +101,7 @@ class _Modulate(torch.autograd.Function):
         ctx.save_for_backward(x, table)
         ctx.rows, ctx.slope, ctx.kernels = rows, slope, kernels
         if kernels is None:
-            return modulate_plainly(x, rows, table, slope)
+            return _in_bands(x, rows, table, slope)
         out: Tensor = kernels.forward(_channels_last(x), rows, table.contiguous(), slope)
         return out.permute(0, 3, 1, 2)
 
@@ -121,11 +143,13 @@ def _differentiate(
 
 def _kernels(x: Tensor, backend: Backend) -> ModuleType | None:
     """The module of kernels that is to serve; None for torch's own operations."""
+    if backend == "auto" and compiled.only_plain_operations():
+        return None
     if backend in ("auto", "triton") and x.is_cuda and find_spec("triton"):
         from i2i.nn import modulate_triton  # only here: Triton is there where CUDA is
 
         return modulate_triton
-    if backend in ("auto", "cpp") and x.is_cpu and x.dtype in modulate_cpp.TYPES and modulate_cpp.available():
+    if backend in ("auto", "cpp") and x.is_cpu and x.dtype in modulate_cpp.TYPES and compiled.available():
         return modulate_cpp
     if backend in ("auto", "torch"):
         return None

@@ -16,10 +16,11 @@ from torch.utils.data import DataLoader
 from i2i.benchmark.maps import painted_maps
 from i2i.benchmark.memory import KeptForBackward, peak_bytes
 from i2i.benchmark.results import Case, Ratio
-from i2i.benchmark.settings import Settings, make_generator, plain_operations
+from i2i.benchmark.settings import Settings, make_generator
 from i2i.benchmark.step import SteppedAlone, random_vgg
 from i2i.benchmark.timing import elapsed, interleave, stopwatch
 from i2i.losses.objective import Objective
+from i2i.nn.compiled import plain_operations
 from i2i.nn.features import VGG19Features
 from i2i.nn.modulate import modulate
 from i2i.nn.patchgan import MultiscalePatchGAN
@@ -97,9 +98,9 @@ def test_kept_memory_sees_the_inputs_of_what_is_computed_again() -> None:
 
 def test_plain_operations_keep_the_kernels_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table whose kernels answer nonsense is not noticed within it."""
-    from i2i.nn import modulate_cpp
+    from i2i.nn import compiled, modulate_cpp
 
-    monkeypatch.setattr(modulate_cpp, "available", lambda: True)
+    monkeypatch.setattr(compiled, "available", lambda: True)
     monkeypatch.setattr(modulate_cpp, "forward", lambda x, rows, table, slope: torch.full_like(x, 7.0))
     x, table = torch.ones(1, 2, 2, 2), torch.ones(1, 4)
     rows = PixelRows(torch.zeros(1, 2, 2, dtype=torch.int32), 1)

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from i2i.errors import InputError
-from i2i.nn import modulate_cpp
-from i2i.nn.modulate import modulate
+from i2i.nn import compiled
+from i2i.nn import modulate as modulation
+from i2i.nn.modulate import modulate, modulate_plainly
 from i2i.patterns import PixelRows
 
-BACKENDS = ["torch", pytest.param("cpp", marks=pytest.mark.skipif(not modulate_cpp.available(), reason="no compiler"))]
+BACKENDS = ["torch", pytest.param("cpp", marks=pytest.mark.skipif(not compiled.available(), reason="no compiler"))]
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
@@ -170,7 +171,7 @@ def test_shapes_that_do_not_fit_are_named() -> None:
 
 
 def test_a_row_beyond_the_table_is_no_memory_fault() -> None:
-    if not modulate_cpp.available():
+    if not compiled.available():
         pytest.skip("no compiler")
     x, rows, table = case((1, 4, 3, 3), 3, False)
     broken = PixelRows(rows.index + 1, rows.count)
@@ -184,7 +185,7 @@ def test_without_a_compiler_torch_serves_and_says_so_once(
 ) -> None:
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "empty"))
     monkeypatch.setenv("CXX", "no-such-compiler" if wrong == "no compiler" else "false")
-    modulate_cpp.available.cache_clear()
+    compiled.available.cache_clear()
     x, rows, table = case((1, 4, 3, 3), 3, True)
     try:
         with caplog.at_level(logging.WARNING, "i2i"):
@@ -192,7 +193,7 @@ def test_without_a_compiler_torch_serves_and_says_so_once(
             with pytest.raises(InputError, match="backend 'cpp' cannot serve"):
                 modulate(x, rows, table, backend="cpp")
     finally:
-        modulate_cpp.available.cache_clear()
+        compiled.available.cache_clear()
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("i2i")]
     assert "\n" not in line and "compiled CPU kernels" in line
     for out in found:
@@ -200,13 +201,25 @@ def test_without_a_compiler_torch_serves_and_says_so_once(
 
 
 def test_what_was_compiled_is_found_again_without_a_compiler(tmp_path: Path) -> None:
-    if not modulate_cpp.available():
+    if not compiled.available():
         pytest.skip("no compiler")
-    program = "from i2i.nn import modulate_cpp; assert modulate_cpp.available()"
+    program = "from i2i.nn import compiled; assert compiled.available()"
     fresh = {**os.environ, "TORCH_EXTENSIONS_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], env=fresh, check=True, timeout=300)
     assert [path.suffix for path in (tmp_path / "i2i").iterdir()] == [".so"]  # and nothing of the build is left
     subprocess.run([sys.executable, "-c", program], env={**fresh, "CXX": "no-such-compiler"}, check=True, timeout=300)
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+def test_plain_forward_in_bands_is_the_definition(monkeypatch: pytest.MonkeyPatch, doubled: bool) -> None:
+    """Bands of an odd number of rows, the last one shorter; the same bits."""
+    x, rows, table = case((2, 6, 11, 5), 7, doubled)
+    for size in (1, 3 * rows.index.shape[2] * 6, 1 << 18):
+        monkeypatch.setattr(modulation, "_BAND", size)
+        found = modulate(x, rows, table, backend="torch")
+        assert torch.equal(found, modulate_plainly(x, rows, table, 0.2)) and found.is_contiguous(
+            memory_format=torch.channels_last
+        )
 
 
 TRITON_CASES = [((2, 3, 4, 5), 6, True), ((1, 70, 3, 3), 4, False), ((1, 2, 40, 30), 3, True)]

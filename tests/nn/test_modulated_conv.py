@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from i2i.nn import modulate_cpp
+from i2i.nn import compiled
 from i2i.nn.modulated_conv import modulated_conv
 from i2i.patterns import PixelRows
 
-BACKENDS = ["torch", pytest.param("cpp", marks=pytest.mark.skipif(not modulate_cpp.available(), reason="no compiler"))]
+BACKENDS = ["torch", pytest.param("cpp", marks=pytest.mark.skipif(not compiled.available(), reason="no compiler"))]
 
 
 def inputs(
