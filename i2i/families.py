@@ -33,7 +33,7 @@ class Family:
         size: (H, W) of the photos.
         classes: classes of the label maps.
         edges: whether the networks take the edges between instances, one more channel.
-        generator: makes it for a number of label channels.
+        generator: makes it for a number of label channels, the only argument that is not stated here.
         discriminator: likewise.
         encoder: makes the style encoder, in families that have one.
     """
@@ -54,9 +54,6 @@ class Family:
         Args:
             size: (H, W) of the photos, if not the family's own.
             classes: classes of the label maps, if not the data set's.
-
-        Raises:
-            InputError: a size that the generator does not take.
         """
         height, width = self.size if size is None else size
         classes = self.classes if classes is None else classes
@@ -65,21 +62,20 @@ class Family:
             generator = self.generator(channels)
             discriminator = self.discriminator(channels)
             encoder = None if self.encoder is None else self.encoder()
-            labels = torch.zeros(1, height, width, dtype=torch.int16)
-            instances = torch.zeros(1, height, width, dtype=torch.int32) if self.edges else None
-            edges = None if instances is None else torch.zeros(1, height, width, dtype=torch.bool)
-        if height % generator.multiple or width % generator.multiple:
-            raise InputError(
-                f"{self.name} on {self.data} does not make photos of {height} x {width}; height and width must be "
-                f"multiples of {generator.multiple}"
-            )
+            maps = torch.zeros(1, height, width, dtype=torch.int32)
+            edges = torch.zeros(1, height, width, dtype=torch.bool) if self.edges else None
+        condition = SemanticMap(maps, classes, edges, maps if self.edges else None)
+        try:
+            work: int | str = multiply_accumulates(generator, condition)
+        except InputError as reason:  # the generator says which sizes it takes
+            work = str(reason)
         return Sizes(
-            (height, width),
-            channels,
-            parameters(generator),
-            parameters(discriminator),
-            None if encoder is None else parameters(encoder),
-            multiply_accumulates(generator, SemanticMap(labels, classes, edges, instances)),
+            size=(height, width),
+            channels=channels,
+            generator=parameters(generator),
+            discriminator=parameters(discriminator),
+            encoder=None if encoder is None else parameters(encoder),
+            multiply_accumulates=work,
         )
 
 
@@ -93,7 +89,7 @@ class Sizes:
         generator: parameters.
         discriminator: parameters.
         encoder: parameters; None without one.
-        multiply_accumulates: of the generator, for one photo.
+        multiply_accumulates: of the generator, for one photo; why not, where it does not make photos of that size.
     """
 
     size: tuple[int, int]
@@ -101,7 +97,7 @@ class Sizes:
     generator: int
     discriminator: int
     encoder: int | None
-    multiply_accumulates: int
+    multiply_accumulates: int | str
 
 
 def parameters(network: nn.Module) -> int:
@@ -119,10 +115,13 @@ def multiply_accumulates(generator: Generator, condition: Condition) -> int:
     Args:
         generator: is put into evaluation mode and, where it knows other ways, onto the dense one.
         condition: the batch; on the meta device, as the generator, nothing is computed.
+
+    Raises:
+        InputError: the generator does not take the condition.
     """
     generator.eval()
     if hasattr(generator, "modulation"):
-        generator.modulation = "dense"
+        setattr(generator, "modulation", "dense")  # noqa: B010 - it is no attribute of every generator
     style = generator.draw(condition)
     with FlopCounterMode(display=False) as counter:
         generator(condition, style)

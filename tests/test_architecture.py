@@ -26,6 +26,7 @@ FLOORS = {
     "i2i.nn": 1,
     "i2i.data": 1,
     "i2i.losses": 2,
+    "i2i.families": 2,
     "i2i.two_player": 3,
     "i2i.translator": 3,
     "i2i.synthesizer": 3,
