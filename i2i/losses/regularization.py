@@ -18,9 +18,8 @@ class R1(Regularizer):
     """γ/2 · E‖∇D(x)‖² on real photos (Mescheder et al. 2018, equation 9): a flat discriminator around the data.
 
     A patch discriminator is many, one for each logit. Of the logits l of one scale the term is ‖∇ₓ Σ l‖² divided by
-    their number, so for one logit a photo it is the published one, and γ of the published order (1 to 10) serves for
-    any size of photos. The mean over the scales is taken as in SPADE's adversarial loss. Gradients at the condition do
-    not count.
+    their number: for one logit a photo that is the published one, and γ of the published order serves for any size of
+    photos. The mean over the scales is taken as in SPADE's adversarial loss. Gradients at the condition do not count.
 
     The gradient is that at the photos which the discriminator is shown, after all views. It is computed, and
     differentiated again, outside of mixed precision: squares of small gradients vanish in float16.

@@ -152,6 +152,13 @@ def test_draws_follow_torchs_seed() -> None:
     assert torch.equal(results[0], results[1]) and not torch.equal(results[0], results[2])
 
 
+def test_changes_are_made_where_the_photos_lie() -> None:
+    maps, photo = painted()
+    seen, fake, real = DiffAugment()(maps.to("meta"), photo.to("meta"), photo.to("meta"))
+    assert seen.device.type == fake.device.type == real.device.type == "meta"
+    assert real.shape == photo.shape
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -69,3 +69,13 @@ def test_what_does_not_fit_is_named() -> None:
         RandomCrops((0, 4))
     with pytest.raises(InputError, match="count 0"):
         RandomCrops((4, 4), 0)
+
+
+def test_crops_are_made_where_the_photos_lie() -> None:
+    maps, photo = (
+        SemanticMap(torch.zeros(2, 8, 8, device="meta", dtype=torch.uint8), 1),
+        torch.zeros(2, 3, 8, 8).to("meta"),
+    )
+    crops, fake, real = RandomCrops((4, 4), 3)(maps, photo, photo)
+    assert crops.device.type == fake.device.type == real.device.type == "meta"
+    assert crops.size == (4, 4) and crops.batch == len(real) == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from i2i.errors import InputError
-from i2i.losses.objective import Objective, Regularizer
+from i2i.losses.objective import Objective, Regularizer, judge_both
 from i2i.losses.regularization import R1, LeCam
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.semantics import SemanticMap
@@ -172,8 +173,32 @@ def test_lecam_draws_the_logits_together() -> None:
     assert bool((gradient[:2] < 0).all()) and bool((gradient[2:] > 0).all())
 
 
+@pytest.mark.parametrize("make", [lambda: R1(100.0, 1), lambda: LeCam(3.0)], ids=["r1", "lecam"])
+def test_a_discriminator_is_less_sure_of_pictures_it_learns_by_heart(make: Callable[[], Regularizer]) -> None:
+    """Real and fake are noise of one distribution: all that tells them apart is memory."""
+    data = batch(32, 4)
+
+    def gap(*terms: Regularizer) -> float:
+        torch.manual_seed(0)
+        network = MultiscalePatchGAN(CLASSES, width=8, layers=2, gain=1.0)
+        objective = Objective(perceptual=0, regularizers=terms)
+        optimizer = torch.optim.Adam(network.parameters(), 2e-3, (0.0, 0.9))
+        for _ in range(40):
+            optimizer.zero_grad()
+            objective.total(objective.discriminator(network, *data)[0]).backward()
+            optimizer.step()
+        maps, fake, real = data
+        with torch.no_grad():
+            return sum(
+                float(r[-1].mean() - f[-1].mean()) for f, r in zip(*judge_both(network, maps, fake, real), strict=True)
+            )
+
+    plain, kept = gap(), gap(make())
+    assert plain > 0.5 and kept < 0.5 * plain
+
+
 @pytest.mark.parametrize("make", [lambda: R1(every=3), LeCam], ids=["r1", "lecam"])
-def test_a_resumed_term_goes_on_as_if_uninterrupted(make: type[Regularizer], tmp_path: Path) -> None:
+def test_a_resumed_term_goes_on_as_if_uninterrupted(make: Callable[[], Regularizer], tmp_path: Path) -> None:
     network, steps = Linear(torch.randn(3, 4, 4), torch.randn(3, 4, 4)), [batch(8) for _ in range(8)]
     whole, first, second = make(), make(), make()
     expected = [whole(network, *data) for data in steps]
@@ -223,6 +248,6 @@ def test_lecams_averages_are_those_of_all_processes(tmp_path: Path) -> None:
         (lambda: Objective(perceptual=0, regularizers=[R1(), R1()]), "two terms of the objective have the name 'r1'"),
     ],
 )
-def test_what_cannot_be_is_named(make: type[Regularizer], message: str) -> None:
+def test_what_cannot_be_is_named(make: Callable[[], Regularizer], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()
