@@ -14,12 +14,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.generator import Generator
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.spade import SPADEGenerator
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 
 @dataclass(frozen=True)

@@ -140,38 +140,51 @@ def find_patterns(codes: Tensor, count: int, kernel: int) -> Patterns:
     return Patterns(kernel, count, inner, number_windows(inner.rows.index, len(inner), kernel))
 
 
-def number_windows(ids: Tensor, outside: int, kernel: int) -> Windows:
+def number_windows(ids: Tensor, outside: int, kernel: int, stride: int = 1, padding: int | None = None) -> Windows:
     """Number the distinct k×k windows of a batch of maps; equal maps get equal numbers, on any device.
 
     Args:
         ids: (N, H, W) integers, not negative.
         outside: the number of what lies outside the image; another than any in ``ids``.
-        kernel: size k of the windows, odd.
+        kernel: size k of the windows.
+        stride: from one window to the next.
+        padding: rows and columns around the image that windows reach over; None for k // 2, a window a pixel for odd k.
     """
-    padded = F.pad(ids.long(), [kernel // 2] * 4, value=outside)
-    hashes = _hash_windows(padded, kernel).flatten()
+    around = kernel // 2 if padding is None else padding
+    return number_padded_windows(F.pad(ids.long(), [around] * 4, value=outside), kernel, stride)
+
+
+def number_padded_windows(padded: Tensor, kernel: int, stride: int = 1) -> Windows:
+    """The same for maps with what lies around them: (N, H + k − 1, W + k − 1) int64, for (N, H, W) pixels."""
+    hashes = _hash_windows(padded, kernel, stride)
+    shape = hashes.shape
     # Neighbours mostly have the same window. Leaving out repetitions first makes the sort inside `unique` short.
-    runs, run_of_pixel = torch.unique_consecutive(hashes, return_inverse=True)
+    runs, run_of_pixel = torch.unique_consecutive(hashes.flatten(), return_inverse=True)
     distinct, number_of_run = torch.unique(runs, return_inverse=True)
     number = number_of_run.index_select(0, run_of_pixel)
-    contents = _windows_at(padded, _first_pixels(number, len(distinct)), kernel)
-    collided = not _are_right(padded, kernel, contents, number)
+    contents = _windows_at(padded, _first_pixels(number, len(distinct)), kernel, stride)
+    collided = not _are_right(padded, kernel, stride, contents, number)
     if collided:
-        every = _windows_at(padded, torch.arange(ids.numel(), device=ids.device), kernel)
+        every = _windows_at(padded, torch.arange(shape.numel(), device=padded.device), kernel, stride)
         contents, number = torch.unique(every, dim=0, return_inverse=True)
-    return Windows(contents, PixelRows(number.view(ids.shape).int(), len(contents)), collided)
+    return Windows(contents, PixelRows(number.view(shape).int(), len(contents)), collided)
 
 
-def _hash_windows(padded: Tensor, kernel: int) -> Tensor:
-    """(N, H + k − 1, W + k − 1) -> (N, H, W): first along the rows, then these hashes along the columns."""
-    height, width = (side - kernel + 1 for side in padded.shape[1:])
-    along = torch.full_like(padded[:, :, :width], _SEED)
+def _hash_windows(padded: Tensor, kernel: int, stride: int) -> Tensor:
+    """(N, H, W) padded -> a hash for every window: first along the rows, then these hashes along the columns."""
+    along = torch.full_like(_places(padded, 2, 0, kernel, stride), _SEED)
     for x in range(kernel):
-        along = _mix(along, padded[:, :, x : x + width])
-    hashes = torch.full_like(padded[:, :height, :width], _SEED)
+        along = _mix(along, _places(padded, 2, x, kernel, stride))
+    hashes = torch.full_like(_places(along, 1, 0, kernel, stride), _SEED)
     for y in range(kernel):
-        hashes = _mix(hashes, along[:, y : y + height])
+        hashes = _mix(hashes, _places(along, 1, y, kernel, stride))
     return hashes
+
+
+def _places(padded: Tensor, axis: int, offset: int, kernel: int, stride: int) -> Tensor:
+    """What every window has at this offset along an axis."""
+    starts = padded.narrow(axis, offset, padded.shape[axis] - kernel + 1)
+    return starts[:, ::stride] if axis == 1 else starts[:, :, ::stride]
 
 
 _SEED = 0x243F6A8885A308D3  # the first digits of π
@@ -190,22 +203,21 @@ def _first_pixels(number: Tensor, count: int) -> Tensor:
     return positions.new_full((count,), len(number)).scatter_reduce_(0, number, positions, "amin")
 
 
-def _windows_at(padded: Tensor, pixels: Tensor, kernel: int) -> Tensor:
-    """(U,) positions in the unpadded batch -> (U, k²) contents of the windows centred there."""
-    height, width = (side - kernel + 1 for side in padded.shape[1:])
-    image, y, x = pixels // (height * width), pixels // width % height, pixels % width
-    corner = (image * padded.shape[1] + y) * padded.shape[2] + x
+def _windows_at(padded: Tensor, windows: Tensor, kernel: int, stride: int) -> Tensor:
+    """(U,) positions among the windows -> (U, k²), their contents."""
+    height, width = ((side - kernel) // stride + 1 for side in padded.shape[1:])
+    image, y, x = windows // (height * width), windows // width % height, windows % width
+    corner = (image * padded.shape[1] + y * stride) * padded.shape[2] + x * stride
     steps = torch.arange(kernel, device=padded.device)
     places = corner[:, None] + (steps[:, None] * padded.shape[2] + steps).flatten()  # (U, k²)
     return padded.flatten().index_select(0, places.flatten()).view(places.shape)
 
 
-def _are_right(padded: Tensor, kernel: int, contents: Tensor, number: Tensor) -> bool:
-    """Whether the window around every pixel is the one that its number stands for."""
-    height, width = (side - kernel + 1 for side in padded.shape[1:])
+def _are_right(padded: Tensor, kernel: int, stride: int, contents: Tensor, number: Tensor) -> bool:
+    """Whether every window is the one that its number stands for."""
     wrong = torch.zeros((), dtype=torch.bool, device=padded.device)
     for place, column in enumerate(contents.t().contiguous()):
         y, x = divmod(place, kernel)
-        expected = column.index_select(0, number).view(-1, height, width)
-        wrong = wrong | (expected != padded[:, y : y + height, x : x + width]).any()
+        found = _places(_places(padded, 1, y, kernel, stride), 2, x, kernel, stride)
+        wrong = wrong | (column.index_select(0, number).view(found.shape) != found).any()
     return not bool(wrong)

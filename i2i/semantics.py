@@ -7,7 +7,7 @@ the map, so that it is made once for all layers and, where a map is used again, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -16,48 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.errors import InputError
-from i2i.patterns import Patterns, find_patterns
+from i2i.patterns import Patterns, Windows, find_patterns, number_windows
 from i2i.pixels import Pixels
 from i2i.recipe import recorded
 
 T = TypeVar("T")
 
 Maps = Tensor | NDArray[Any]
-
-
-class Condition(Protocol):
-    """A batch of what networks are conditioned on, label maps or images, of one size."""
-
-    @property
-    def channels(self) -> int:
-        """Channels of :meth:`dense`; what the networks take as ``label_channels``."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) in pixels."""
-
-    @property
-    def batch(self) -> int:
-        """N, the number of maps or images."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the condition lies, and everything made from it."""
-
-    def dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """(N, channels, H, W), as convolutions take it."""
-
-    def resized(self, height: int, width: int) -> Self:
-        """Of another size."""
-
-    def repeated(self, times: int) -> Self:
-        """The batch ``times`` over."""
-
-    def gathered(self, pixels: Pixels) -> Self:
-        """Of other pixels: shifted, or crops."""
-
-    def to(self, device: torch.device | str) -> Self:
-        """On another device."""
+Step = tuple[int, int, int]
+"""A convolution's or pooling's kernel, stride and padding."""
 
 
 class SemanticMap:
@@ -68,6 +35,9 @@ class SemanticMap:
         num_classes: number of classes, an "unknown" class included.
         edges: (N, H, W) bool, true where an instance ends; None for a model without instance edges.
         instances: (N, H, W) ids, for networks that treat each instance by itself; None where there are none.
+
+    Attributes:
+        distinct: the map that this one repeats, and how often; itself and 1.
     """
 
     def __init__(
@@ -80,6 +50,8 @@ class SemanticMap:
         self._resized: dict[tuple[int, int], SemanticMap] = {}
         self._dense: dict[torch.dtype, Tensor] = {}
         self._patterns: dict[int, Patterns] = {}
+        self._windows: dict[tuple[Step, ...], Windows] = {}
+        self.distinct: tuple[SemanticMap, int] = (self, 1)
         self._made_by: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     @classmethod
@@ -135,6 +107,7 @@ class SemanticMap:
         moved = self._each(lambda maps: maps.to(device))
         moved._resized = {size: semantics.to(device) for size, semantics in self._resized.items()}
         moved._patterns = {kernel: patterns.to(device) for kernel, patterns in self._patterns.items()}
+        moved._windows = {steps: windows.to(device) for steps, windows in self._windows.items()}
         return moved
 
     def __getstate__(self) -> dict[str, Any]:
@@ -160,6 +133,11 @@ class SemanticMap:
         labels = self.labels.long()
         return labels if self.edges is None else 2 * labels + self.edges
 
+    @property
+    def num_codes(self) -> int:
+        """How many codes there are: :attr:`codes` lie in [0, num_codes)."""
+        return self.num_classes * (1 if self.edges is None else 2)
+
     def patterns(self, height: int, width: int, kernel: int = 3) -> Patterns:
         """The distinct neighbourhoods in the map of that size, for two k×k convolutions; found once.
 
@@ -170,9 +148,28 @@ class SemanticMap:
         """
         semantics = self.resized(height, width)
         if kernel not in semantics._patterns:
-            codes = self.num_classes * (1 if self.edges is None else 2)
-            semantics._patterns[kernel] = find_patterns(semantics.codes, codes, kernel)
+            semantics._patterns[kernel] = find_patterns(semantics.codes, self.num_codes, kernel)
         return semantics._patterns[kernel]
+
+    def windows(self, *steps: Step) -> Windows:
+        """The distinct windows of codes, then the distinct windows of these, and so on; found once.
+
+        Args:
+            steps: convolutions or poolings that follow one another. What lies outside the image is a number of its own
+                at each: that of all codes, or of all windows of the step before.
+
+        Returns:
+            The windows of the last step.
+        """
+        if steps not in self._windows:
+            if len(steps) == 1:
+                ids, outside = self.codes, self.num_codes
+            else:
+                before = self.windows(*steps[:-1])
+                ids, outside = before.rows.index, len(before)
+            with torch.inference_mode(mode=False):  # kept, and perhaps asked for in training next
+                self._windows[steps] = number_windows(ids, outside, *steps[-1])
+        return self._windows[steps]
 
     def kept_for(self, maker: object, make: Callable[[], T]) -> T:
         """What ``make`` returns; made once for every ``maker`` and kept as long as map and maker both exist.
@@ -188,7 +185,9 @@ class SemanticMap:
 
     def repeated(self, times: int) -> SemanticMap:
         """The batch ``times`` over, as the discriminator wants it for fake and real together."""
-        return self._each(lambda maps: maps.repeat(times, 1, 1))
+        batch = self._each(lambda maps: maps.repeat(times, 1, 1))
+        batch.distinct = (self.distinct[0], self.distinct[1] * times)
+        return batch
 
     def gathered(self, pixels: Pixels) -> SemanticMap:
         """The chosen pixels, edges and instances as they were: where a crop ends, no instance does."""

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
+from i2i.canvas import Canvas
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
-from i2i.data.files import read_instances, read_labels, read_photo
+from i2i.data.files import read_instances, read_labels
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.instance_features import Features, checked_features, fitted_photo
 from i2i.nn.generator import Generator
+from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.semantics import LabelSemantics, SemanticMap
-
-Photo = Pixels | Image.Image | str | Path
-"""(H, W, 3) uint8, a PIL image, or a file."""
+from i2i.styles import Photo, Styles, photo_pixels
 
 
 class Synthesizer:
@@ -49,13 +50,14 @@ class Synthesizer:
         resize: Resize | None = None,
         device: str = "cpu",
     ) -> None:
-        self.device = _device(device)
+        self.device = choose_device(device)
         generator = generator.to(self.device).eval().requires_grad_(False)
         self.generator = generator.fold()
         self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
+        self._styles = Styles(self.generator, self.encoder, resize, self.device)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", ema: bool = True) -> Synthesizer:
@@ -91,41 +93,73 @@ class Synthesizer:
         style: Tensor | Photo | None = None,
         seed: int | None = None,
         count: int = 1,
+        features: Features | None = None,
+        resample: Sequence[int | str] = (),
     ) -> Pixels:
         """Photographs of label maps, at the maps' own size.
 
         Args:
             labels: (N, H, W) or (H, W) integers in [0, number of classes).
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
-            style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take.
+            style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take. For a
+                model with instance features the photo of that very map, whose instances keep their looks; without it
+                the features of each instance are drawn from the clusters of its class.
             seed: of the styles that are drawn; None draws others at every call.
             count: pictures a map, each in a style of its own unless ``style`` is a vector.
+            features: for a model with instance features those of some instances, by instance id (by label where no
+                instances are given); the others' are found as told above. See :meth:`instance_features`.
+            resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
+                classes each has its own; the pictures differ there, and around as far as the network's receptive field
+                reaches. For models with noise by region, such as OASIS.
 
         Returns:
             (N * count, H, W, 3) uint8; the pictures of one map lie together.
 
         Raises:
-            InputError: a label out of range, shapes that do not fit, a style the model cannot take.
+            InputError: a label out of range, shapes that do not fit, a style the model cannot take, an unknown class.
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
+        if resample and count == 1:
+            raise InputError("resample tells the pictures of a map apart; it needs a count of at least 2")
+        classes = [self._label(name) for name in resample]
         maps = _maps(labels)
         ids = None if instances is None else _maps(instances)
         height, width = maps.shape[-2:]
-        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
-        assert padded[0] is not None
-        random = torch.Generator()
-        if seed is None:
-            random.seed()
-        else:
-            random.manual_seed(seed)
+        wanted = {} if features is None else checked_features(features, self.generator, maps if ids is None else ids)
+        padded = _padded(maps[:1], self.generator.multiple)
+        given = self._styles.given(style, len(maps), (height, width), (padded.shape[1], padded.shape[2]))
+        random = _random(seed)
         pictures = []
         for i in range(len(maps)):
-            of_map = None if padded[1] is None else padded[1][i : i + 1]
-            semantics = self.semantics(padded[0][i : i + 1], of_map)
-            for z in self._styles(semantics, self._of_map(style, i, len(maps)), random, count):
-                pictures.append(to_pixels(self.generator(semantics, z)[:, :, :height, :width]))
+            condition = self.condition(maps[i : i + 1], None if ids is None else ids[i : i + 1])
+            for z in self._styles.choose(condition, given[i], random, count, wanted, classes):
+                pictures.append(to_pixels(self.generator(condition, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
+
+    def canvas(self) -> Canvas:
+        """A picture to paint: see :class:`i2i.canvas.Canvas`."""
+        return Canvas(self)
+
+    def condition(self, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None) -> SemanticMap:
+        """What the generator is conditioned on, on the device; labels and instances as at a call.
+
+        The maps are padded to a size that the generator takes, by repeating their last row and column.
+        """
+        maps, ids = _maps(labels), None if instances is None else _maps(instances)
+        if ids is not None and ids.shape != maps.shape:
+            raise InputError(f"instances have shape {tuple(ids.shape)}, the labels {tuple(maps.shape)}")
+        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
+        assert padded[0] is not None
+        return self.semantics(padded[0], padded[1])
+
+    @torch.inference_mode()
+    def style(
+        self, condition: SemanticMap, style: Tensor | Photo | None = None, seed: int | None = None
+    ) -> Tensor | None:
+        """The style of the first picture that a call would make of one map; None for a model without style."""
+        (given,) = self._styles.given(style, 1, condition.size, condition.size)
+        return self._styles.choose(condition, given, _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
         """Label (and instance) files, decoded and brought to the training size: (1, H, W) each."""
@@ -142,56 +176,58 @@ class Synthesizer:
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
         """The style of a photo: the encoder's mean, (style_dim,)."""
-        return self._posterior(photo, None)[0][0]
+        if isinstance(self.encoder, InstanceEncoder):
+            raise InputError("this model's style is a vector for each instance; ask for its instance_features")
+        return self._styles.of_photo(photo)[0][0]
 
-    def _posterior(self, photo: Photo, semantics: SemanticMap | None) -> tuple[Tensor, Tensor | None]:
-        if self.encoder is None:
-            raise InputError("this model has no style encoder; a style photo cannot be used with it")
-        if isinstance(photo, str | Path):
-            pixels = read_photo(Path(photo))
-        else:
-            pixels = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo)
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-            raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
-        if self.resize is not None:
-            pixels = self.resize.apply_photo(pixels)
-        mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device), semantics)
-        return mean, logvar
+    @torch.inference_mode()
+    def instance_features(
+        self, photo: Photo, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None
+    ) -> dict[int, Tensor]:
+        """The features of each instance of a photo, by instance id, as a call takes them.
 
-    def _of_map(self, style: Tensor | Photo | None, index: int, maps: int) -> Tensor | Photo | None:
-        """The style of one of several maps; a latent vector as (1, style_dim)."""
-        if style is None or not isinstance(style, Tensor):
-            return style
-        if self.style_dim is None:
-            raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if style.shape not in [(self.style_dim,), (maps, self.style_dim)]:
-            raise InputError(
-                f"the style has shape {tuple(style.shape)}; allowed are ({self.style_dim},), ({maps}, {self.style_dim})"
-            )
-        return style.to(self.device, torch.float32).expand(maps, -1)[index : index + 1]
+        Args:
+            photo: of the size of its label map, or of one that becomes this as the model prepares its photos.
+            labels: (H, W) integers, the photo's label map.
+            instances: (H, W) ids; by default the regions of one label are one instance.
 
-    def _styles(
-        self, semantics: SemanticMap, style: Tensor | Photo | None, random: torch.Generator, count: int
-    ) -> list[Tensor | None]:
-        """``count`` styles for one map, drawn where they are not given; None for a model without style."""
-        if isinstance(style, Tensor):
-            return [style] * count
-        drawn: list[Tensor | None] = [self.generator.draw(semantics, random) for _ in range(count)]
-        if drawn[0] is None and style is not None:
-            raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if drawn[0] is None and count > 1:
-            raise InputError(f"count is {count}, but this model has no style: all pictures of a map would be the same")
-        if style is None:
-            return drawn
-        mean, logvar = self._posterior(style, semantics)
-        if logvar is None:
-            return [mean] * count
-        # The first picture is the photo's style itself, the others are drawn around it.
-        return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
+        Raises:
+            InputError: the model has no instance features, or sizes that do not fit.
+        """
+        if not isinstance(self.encoder, InstanceEncoder):
+            raise InputError("this model has no instance features")
+        ids = None if instances is None else _maps(instances).to(self.device)
+        semantics = self.semantics(_maps(labels).to(self.device), ids)
+        pixels = fitted_photo(photo_pixels(photo), semantics.size, semantics.size, self.resize)
+        index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
+        return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
+
+    def _label(self, name: int | str) -> int:
+        """The label of a class."""
+        names = [] if self.encoding is None else self.encoding.classes.names
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if isinstance(name, str) or not 0 <= name < self.semantics.num_classes:
+            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}" if names else "no names, only numbers"
+            last = self.semantics.num_classes - 1
+            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
+        return name
+
+
+def _random(seed: int | None) -> torch.Generator:
+    """Of the CPU, so that a seed gives the same on every device."""
+    random = torch.Generator()
+    if seed is None:
+        random.seed()
+    else:
+        random.manual_seed(seed)
+    return random
 
 
 def _maps(labels: Tensor | NDArray[Any]) -> Tensor:
     maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
+    if maps.dim() < 2:
+        raise InputError(f"labels have shape {tuple(maps.shape)}; expected (H, W) or (N, H, W)")
     return maps[None] if maps.dim() == 2 else maps
 
 
@@ -202,7 +238,8 @@ def _padded(maps: Tensor, multiple: int) -> Tensor:
     return maps[..., rows[:, None], columns]
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """The device of this name; "auto" is a GPU where there is one. Raises :class:`InputError` where there is none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

@@ -13,10 +13,11 @@ from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.losses.objective import Objective
+from i2i.history import PictureHistory
+from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
-from i2i.nn.generator import Generator
+from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.recipe import difference
 from i2i.semantics import LabelSemantics, SemanticMap
@@ -40,7 +41,7 @@ class Translator(TwoPlayerModule):
 
     Args:
         generator: called as ``generator(semantics, style)``; gives (N, 3, H, W) in [-1, 1].
-        discriminator: called as ``discriminator(semantics, photo)``; gives a list over scales of lists over layers.
+        discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how the labels of a batch become the networks' condition.
         encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
@@ -55,6 +56,12 @@ class Translator(TwoPlayerModule):
             for the discriminator, as the published SPADE code does.
         accumulate: batches whose gradients are averaged into one step of the optimizers.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
+        activation_checkpointing: whether the generator's blocks compute their activations again in backward instead of
+            keeping them: less memory for more time.
+        frozen_epochs: for the first epochs what an earlier stage has trained of the generator (of a local enhancer the
+            coarse network) takes no gradient; from then on everything is trained jointly (Wang et al. 2018).
+        history: pictures of earlier steps that are kept and shown to the discriminator in the place of half of the
+            current ones, see :class:`i2i.history.PictureHistory`; 0 shows the current ones.
 
     Raises:
         InputError: arguments out of range, or that cannot go together.
@@ -66,7 +73,7 @@ class Translator(TwoPlayerModule):
         self,
         generator: Generator,
         discriminator: nn.Module,
-        objective: Objective,
+        objective: BaseObjective,
         semantics: LabelSemantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,
@@ -78,15 +85,20 @@ class Translator(TwoPlayerModule):
         schedule: Literal["shared", "original"] = "shared",
         accumulate: int = 1,
         clip: float | None = None,
+        activation_checkpointing: bool = False,
+        frozen_epochs: int = 0,
+        history: int = 0,
     ) -> None:
         super().__init__(optimizer_g, optimizer_d, decay_from, accumulate, clip)
         if not 0 <= ema_decay < 1:
             raise InputError(f"ema_decay is {ema_decay}; allowed is 0 (off) up to, but without, 1")
-        self.style_dim = generator.style_dim
-        if encoder is not None and encoder.style_dim != self.style_dim:
-            taken = "no style" if self.style_dim is None else f"{self.style_dim} numbers"
-            raise InputError(f"the encoder gives a style of {encoder.style_dim} numbers, the generator takes {taken}")
+        if frozen_epochs < 0 or (frozen_epochs > 0 and not generator.previous_stage()):
+            reason = "allowed are 0 and more" if frozen_epochs < 0 else "the generator has no part to be frozen"
+            raise InputError(f"frozen_epochs is {frozen_epochs}; {reason}")
+        if encoder is not None:
+            check_style(generator, encoder)
         self.generator = generator
+        self.generator.recompute = activation_checkpointing
         self.discriminator = discriminator
         self.encoder = encoder
         self.objective = objective
@@ -97,6 +109,8 @@ class Translator(TwoPlayerModule):
         self.register_buffer("average_updates", torch.zeros((), dtype=torch.long))
         self.ema_decay = ema_decay
         self.schedule = schedule
+        self.frozen_epochs = frozen_epochs
+        self.history = PictureHistory(history) if history else None
 
     def players(self) -> tuple[Iterable[nn.Parameter], Iterable[nn.Parameter]]:
         """Generator with encoder, and discriminator."""
@@ -146,6 +160,25 @@ class Translator(TwoPlayerModule):
 
     # --- the training step ---------------------------------------------------------------------------------------
 
+    def on_train_epoch_start(self) -> None:
+        """Set the learning rates, and freeze or release what ``frozen_epochs`` is about.
+
+        Here and not before: processes share the gradients of those parameters that were trainable when the strategy
+        was set up, and released ones must be among them.
+        """
+        super().on_train_epoch_start()
+        if self.frozen_epochs:
+            self._freeze_previous_stage(self.current_epoch < self.frozen_epochs)
+
+    def on_train_end(self) -> None:
+        """Leave nothing frozen."""
+        if self.frozen_epochs:
+            self._freeze_previous_stage(False)
+
+    def _freeze_previous_stage(self, frozen: bool) -> None:
+        for name in self.generator.previous_stage():
+            self.generator.get_submodule(name).requires_grad_(not frozen)
+
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``."""
         with kept_memory(self.device):
@@ -158,22 +191,25 @@ class Translator(TwoPlayerModule):
         style, mean, logvar = self.style(semantics, photo)
         fake = at_least_float32(self.generator(semantics, style))
         if self.schedule == "shared":
-            d_terms = self._step_discriminator(semantics, fake.detach(), photo, batch_index)
+            d_terms = self._step_discriminator(batch, semantics, fake.detach(), batch_index)
             g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
         else:
             g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
             with torch.no_grad():
                 fake = at_least_float32(self.generator(semantics, self.style(semantics, photo)[0]))
-            d_terms = self._step_discriminator(semantics, fake, photo, batch_index)
+            d_terms = self._step_discriminator(batch, semantics, fake, batch_index)
         if self.average is not None and self.is_boundary(batch_index):
             update_average(self.average, self.generator, self.ema_decay, int(self.average_updates))
             self.average_updates += 1
         self.log_step(g_terms, d_terms, photo.shape[0])
 
     def _step_discriminator(
-        self, semantics: SemanticMap, fake: Tensor, photo: Tensor, batch_index: int
+        self, batch: Batch, semantics: SemanticMap, fake: Tensor, batch_index: int
     ) -> dict[str, Tensor]:
-        boundary = self.is_boundary(batch_index)
+        photo, boundary = batch["photo"], self.is_boundary(batch_index)
+        if self.history is not None:
+            shown, fake = self.history(batch, fake)
+            semantics, photo = self.semantics.read(shown), shown["photo"]
         with self.turn(DISCRIMINATOR, boundary):
             terms, watched = self.objective.discriminator(self.discriminator, semantics, fake, photo)
             self.guard(terms, DISCRIMINATOR, batch_index)

@@ -67,6 +67,13 @@ class TwoPlayerModule(pl.LightningModule):
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
         """Generator, discriminator."""
         optimizer_g, optimizer_d = (make(own) for make, own in zip(self._makers, self.players(), strict=True))
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None) if self._trainer is not None else None
+        fused = any(group.get("fused") for o in (optimizer_g, optimizer_d) for group in o.param_groups)
+        if scaler is not None and self.clip is not None and fused:
+            raise InputError(
+                "clip with precision 16-mixed needs optimizers with fused: false, as fused ones see gradients that are "
+                "still scaled; or use bf16-mixed"
+            )
         self._rates = [[group["lr"] for group in o.param_groups] for o in (optimizer_g, optimizer_d)]
         return optimizer_g, optimizer_d
 

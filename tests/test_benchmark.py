@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from i2i.benchmark.maps import painted_maps
+from i2i.benchmark.strokes import STROKES, _painted
 from i2i.cli import main
 
 TINY = ["--size", "64", "64", "--width", "2", "--count", "2", "--repeats", "2", "--device", "cpu", "--samples", "4"]
@@ -34,17 +38,19 @@ def test_all_measures_everything_and_says_where(everything: dict[str, Any]) -> N
     assert told == [
         ("generator", "scenes", None),
         ("generator", "random labels for scenes", None),
+        ("strokes", "scenes", None),
         ("step", "scenes", "G+D"),
         ("step", "scenes", "G+D+VGG"),
         ("data", "Scenes", None),
     ]
-    for table in everything["measurements"][:4]:
+    for table in everything["measurements"][:5]:
         assert table["size"] == [64, 64] and table["batch"] == 1
-        assert (table["device"], table["dtype"], table["width"], table["repeats"]) == ("cpu", "float32", 2, 2)
+        assert (table["device"], table["dtype"], table["width"]) == ("cpu", "float32", 2)
+        assert table["repeats"] == (8 if table["measure"] == "strokes" else 2)
 
 
 def test_the_numbers_of_a_case_fit_together(everything: dict[str, Any]) -> None:
-    for table in everything["measurements"][:4]:
+    for table in measured(everything, "generator") + measured(everything, "step"):
         dense = table["cases"][0]
         assert dense["name"] == "dense" and dense["ratio"] == 1 and dense["ratio_quartiles"] == [1, 1]
         for case in table["cases"]:
@@ -70,6 +76,34 @@ def test_the_generators_table_tells_patterns_and_shares(everything: dict[str, An
         assert 0 < table["numbers"]["modulation, share of the dense time"] < 1
     assert painted["patterns"][-1]["inner"] < painted["patterns"][-1]["pixels"] / 2
     assert random["patterns"][-1]["inner"] > 0.99 * random["patterns"][-1]["pixels"]
+
+
+def test_the_table_of_strokes_tells_what_they_take(everything: dict[str, Any]) -> None:
+    (table,) = measured(everything, "strokes")
+    whole, *strokes = table["cases"]
+    assert whole["name"] == "whole picture" and [case["name"] for case in strokes] == list(STROKES)
+    assert all(np.shape(case["seconds"]) == (2, 8) for case in table["cases"])
+    assert all(case["difference"] < 1e-4 for case in strokes)
+    for name in STROKES:
+        numbers = {key.split(": ")[1]: value for key, value in table["numbers"].items() if key.startswith(name)}
+        kept = numbers.pop("MB kept between updates")
+        assert len(numbers) == 4 and all(0 <= share <= 1 for share in numbers.values()) and kept > 0
+    rows = [table["numbers"][f"{name}: rows of tables computed, share, mean"] for name in STROKES]
+    assert 0 < rows[0] < rows[1] < rows[2]
+
+
+def test_strokes_are_straight_and_round() -> None:
+    maps = painted_maps((64, 64), 1, 1, seed=0)
+    found = _painted(maps, 0, 5, brush=8, length=24, seed=1)
+    assert len(found) == 6
+    for (before, ids_before), (after, ids_after) in pairwise(found):
+        assert ids_before is not None and ids_after is not None
+        painted = ids_after != ids_before
+        assert len(after[painted].unique()) == 1 and torch.equal(after[~painted], before[~painted])
+        inside = painted.sum() / (24 * 8 + torch.pi * 16)  # less where it leaves the map
+        assert 0 < inside < 1.1
+    areas = [int((b[1] != a[1]).sum()) for a, b in pairwise(found) if a[1] is not None and b[1] is not None]
+    assert max(areas) == pytest.approx(24 * 8 + np.pi * 16, rel=0.1)
 
 
 def test_the_steps_table_tells_what_is_kept(everything: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.data.datamodule import DataModule
 from i2i.families import FAMILIES, Family, multiply_accumulates, parameters
 from i2i.nn.generator import Generator
 from i2i.nn.spade import SPADEGenerator
 from i2i.recipe import recipe
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from i2i.cli import main
 from i2i.data.transforms import Fixed
 from i2i.errors import InputError
 from i2i.nn.encoder import StyleEncoder
+from i2i.nn.oasis import OASISGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics
 from i2i.synthesizer import Synthesizer
@@ -208,3 +210,65 @@ def test_bad_input_to_the_command_is_one_line(
     error = capsys.readouterr().err
     assert error.startswith("i2i: error:") and error.count("\n") == 1 and message in error
     assert not (folder / "out").exists()
+
+
+# --- noise by region -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "oasis.ckpt"
+    torch.manual_seed(3)
+    generator = OASISGenerator(CLASSES, 6, width=2, hidden=8, gain=1.0).eval()
+    table = ClassTable(["sky", "tree", "road", "house"], [[i, i, i] for i in range(CLASSES)])
+    save_model(path, generator, LabelSemantics(CLASSES), encoding=LabelEncoding(table), resize=Fixed((64, 64)))
+    return path
+
+
+def test_resampling_keeps_the_noise_elsewhere(noisy: Path) -> None:
+    """Far beyond the receptive field of the resampled class every pixel stays."""
+    synthesizer = Synthesizer.load(noisy)
+    labels = np.zeros((1, 32, 384), dtype=np.uint8)
+    labels[..., :8] = 2
+    plain, others = synthesizer(labels, seed=4, count=3), synthesizer(labels, seed=4, count=3, resample=["road"])
+    assert np.array_equal(plain[0], others[0])
+    assert np.array_equal(others, synthesizer(labels, seed=4, count=3, resample=[2]))
+    for j in (1, 2):
+        assert np.array_equal(others[j][:, 240:], others[0][:, 240:])
+        assert not np.array_equal(others[j][:, :8], others[0][:, :8])
+        assert not np.array_equal(plain[j][:, 240:], plain[0][:, 240:])
+    assert not np.array_equal(others[1], others[2])
+    vector = torch.zeros(6)
+    of_vector = synthesizer(labels, style=vector, seed=4, count=2, resample=["road"])
+    assert np.array_equal(of_vector[0], synthesizer(labels, style=vector)[0])
+    assert not np.array_equal(of_vector[0], of_vector[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"count": 2, "resample": ["sea"]}, "'sea' is no class of this model.*sky, tree, road, house"),
+        ({"count": 2, "resample": [4]}, "4 is no class of this model.*labels 0 to 3"),
+        ({"resample": [1]}, "count of at least 2"),
+    ],
+)
+def test_what_cannot_be_resampled(noisy: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Synthesizer.load(noisy)(maps(1), seed=0, **arguments)
+
+
+def test_models_without_noise_by_region_cannot_resample(styled: Synthesizer, plain: Synthesizer) -> None:
+    for synthesizer, message in ((styled, "no noise by region"), (plain, "this model has none")):
+        with pytest.raises(InputError, match=message):
+            synthesizer(maps(1), seed=0, count=2, resample=[1])
+
+
+def test_resampling_by_the_command(noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(maps(1)[0]).save(tmp_path / "map.png")
+    arguments = ["synthesize", str(noisy), str(tmp_path / "map.png"), str(tmp_path / "out"), "--device", "cpu"]
+    assert main([*arguments, "--count", "2", "--resample", "sky", "2"]) == 0
+    pictures = [np.asarray(Image.open(tmp_path / f"out/map_{j}.png")) for j in range(2)]
+    expected = Synthesizer.load(noisy)(maps(1), seed=0, count=2, resample=[0, 2])
+    assert np.array_equal(np.stack(pictures), expected)
+    assert main([*arguments, "--count", "2", "--resample", "sea"]) == 1
+    assert "'sea' is no class" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from i2i.benchmark.memory import KeptForBackward
 from i2i.checkpoint import load_file
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.camvid import CamVid
@@ -248,6 +249,32 @@ def test_the_gradient_at_the_picture_is_free_of_the_loss_scale() -> None:
 def mixed(precision: Any) -> MixedPrecision:
     scaler = torch.amp.GradScaler("cpu", init_scale=512.0) if precision == "16-mixed" else None
     return MixedPrecision(precision, "cpu", scaler)
+
+
+@pytest.mark.parametrize("schedule", ["shared", "original"])
+def test_activation_checkpointing_trains_the_same(schedule: Any) -> None:
+    """Weights, batch statistics and singular vectors after some steps, to the last bit; with less kept for backward."""
+    kept = {}
+    for checkpointing in (False, True):
+        module = translator(schedule=schedule, activation_checkpointing=checkpointing)
+        counter = KeptForBackward([module])
+        with counter:
+            train(module, items(6))
+        kept[checkpointing] = counter.most, state(module)
+    assert kept[True][0] < kept[False][0]
+    for name, tensor in kept[False][1].items():
+        assert torch.equal(kept[True][1][name], tensor), name
+
+
+def test_clipping_refuses_fused_optimizers_under_a_loss_scaler() -> None:
+    """They would take gradients that are clipped while still scaled."""
+
+    def fused(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, fused=True)
+
+    module = translator(ema_decay=0.0, clip=1.0, optimizer_g=fused, optimizer_d=sgd(1.0))
+    with pytest.raises(InputError, match="fused: false"):
+        train(module, items(2), plugins=[mixed("16-mixed")])
 
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])

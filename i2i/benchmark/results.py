@@ -73,7 +73,7 @@ class Measurement:
     """One table: everything about one data set, size, batch, device and type.
 
     Attributes:
-        measure: "generator", "step" or "data".
+        measure: "generator", "strokes", "step" or "data".
         about: data set, classes, size, batch, device, type, width, …
         cases: the contestants, the reference first.
         numbers: further numbers by name, each with its unit in the name.

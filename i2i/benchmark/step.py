@@ -152,10 +152,12 @@ def _player(
     generator = make_generator(maps, settings)
     if schedule == "original":
         generator.modulation = "dense"
+    discriminator = MultiscalePatchGAN(maps.semantics.channels, width=settings.width)
+    discriminator.look_up = schedule == "shared"
     perceptual = 0.0 if weights is None else 10.0
     player = SteppedAlone(
         generator,
-        MultiscalePatchGAN(maps.semantics.channels, width=settings.width),
+        discriminator,
         Objective(perceptual=perceptual, vgg=None if weights is None else str(weights)),
         maps.semantics,
         optimizer_g=partial(torch.optim.Adam, lr=1e-4, betas=(0.0, 0.9)),

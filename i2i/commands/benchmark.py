@@ -1,4 +1,4 @@
-"""`i2i benchmark [generator|step|data|all]`: how many times faster than the dense reference, on this machine."""
+"""`i2i benchmark [generator|strokes|step|data|all]`: how many times faster than the reference, on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from i2i.benchmark import data, generator, step
+from i2i.benchmark import data, generator, step, strokes
 from i2i.benchmark.maps import KINDS, MapSet, noise, painted_maps, read_maps
 from i2i.benchmark.results import Measurement, machine, report
 from i2i.benchmark.settings import Settings
@@ -70,11 +70,15 @@ def run(arguments: Sequence[str]) -> int:
 def _measurements(
     options: argparse.Namespace, settings: Settings, loaders: DataModule | None, stack: ExitStack
 ) -> Iterator[Measurement]:
-    sets = _map_sets(options) if options.what in ("generator", "step", "all") else []
+    sets = _map_sets(options) if options.what in ("generator", "strokes", "step", "all") else []
     if options.what in ("generator", "all"):
         for maps in [one for given in sets for one in (given, noise(given, options.seed))]:
             with _progress(f"generator, {maps.name}", generator.runs(len(maps), settings)) as tick:
                 yield generator.measure_generator(maps, settings, tick)
+    if options.what in ("strokes", "all"):
+        for maps in sets:
+            with _progress(f"strokes, {maps.name}", strokes.runs(len(maps), settings)) as tick:
+                yield strokes.measure_strokes(maps, settings, tick)
     if options.what in ("step", "all"):
         vgg = options.vgg or stack.enter_context(step.random_vgg(options.seed))
         for maps in (_first(maps, _STEP_INPUTS) for maps in sets):
@@ -167,8 +171,8 @@ def _parser() -> argparse.ArgumentParser:
         "process. Leave the machine alone meanwhile. Without --maps the embedded scenes serve.",
     )
     add = parser.add_argument
-    what = ("generator", "step", "data", "all")
-    add("what", nargs="?", choices=what, default="all", help="pictures, training steps, the loader; all (default)")
+    what = ("generator", "strokes", "step", "data", "all")
+    add("what", nargs="?", choices=what, default="all", help="pictures, painting, training steps, the loader; all")
     add("--maps", type=Path, action="append", default=[], metavar="FOLDER", help="label maps; may be given again")
     add("--classes", action="append", default=[], choices=KINDS, help="how to read them; once for every --maps")
     add(

@@ -23,6 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments[1:])
     if options.count < 1:
         raise InputError(f"--count is {options.count}; it is a number of pictures a map, at least 1")
+    resample = [int(name) if name.isdecimal() else name for name in options.resample]
     maps = _maps(options.labels)
     synthesizer = Synthesizer.load(options.model, device=options.device, ema=not options.raw)
     out = Path(options.out)
@@ -30,7 +31,9 @@ def run(arguments: Sequence[str]) -> int:
     for path in track(maps, description=f"Synthesising into {out}"):
         of_map = instances.get(_name(path))
         labels, ids = synthesizer.read(path, of_map)
-        photos = synthesizer(labels, ids, style=options.style, seed=options.seed, count=options.count)
+        photos = synthesizer(
+            labels, ids, style=options.style, seed=options.seed, count=options.count, resample=resample
+        )
         for number, photo in enumerate(photos):
             write_png(out / (f"{_name(path)}.png" if options.count == 1 else f"{_name(path)}_{number}.png"), photo)
     print(f"{len(maps) * options.count} pictures in {out}")
@@ -86,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--style", type=Path, help="photo whose style the pictures take (models with a style encoder)")
     parser.add_argument("--seed", type=int, default=0, help="of the styles that are drawn (default 0)")
     parser.add_argument("--count", type=int, default=1, help="pictures a map, each in its own style (default 1)")
+    resample = "classes (names or labels) in which alone the pictures of a map have noise of their own (OASIS)"
+    parser.add_argument("--resample", nargs="+", default=[], metavar="CLASS", help=resample)
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps, or auto (default)")
     parser.add_argument("--raw", action="store_true", help="the trained weights instead of their moving average")
     return parser

@@ -21,7 +21,9 @@ from i2i.checkpoint import load_file
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
+from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.translator import Translator
+from i2i.warm_start import warm_start
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -87,6 +89,8 @@ class TrainingCLI(LightningCLI):
         """The run's folder and checkpoints, and what flows from the data to the model."""
         parser.add_argument("--run", type=str, default="runs/unnamed", help="folder of this run: all that it writes")
         parser.add_argument("--checkpoint_every", type=int | None, default=None, help="epochs between kept checkpoints")
+        text = "start the weights from those of another model, such as the earlier stage of coarse-to-fine training"
+        parser.add_argument("--start_from", type=str | None, default=None, help=text)
         parser.add_argument("--previews", type=int, default=6, help="validation maps in each epoch's picture; 0: none")
         parser.link_arguments("data.semantics", "model.semantics", apply_on="instantiate")
         parser.link_arguments("data.encoding", "model.encoding", apply_on="instantiate")
@@ -94,6 +98,7 @@ class TrainingCLI(LightningCLI):
         for network in ("generator", "discriminator"):
             target = f"model.{network}.init_args.label_channels"
             parser.link_arguments("data.label_channels", target, apply_on="instantiate")
+        parser.link_arguments("data.num_classes", "model.discriminator.init_args.num_classes", apply_on="instantiate")
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
@@ -159,10 +164,17 @@ class TrainingCLI(LightningCLI):
     def fit(self, model: Translator, datamodule: DataModule) -> None:
         """Train, from the start or from where a run was left."""
         path = self._resume_from()
+        start = self._get(self.config_init, "start_from")
+        if path is None and start is not None:
+            report = warm_start(start, model.generator, model.discriminator, model.encoder, model.average)
+            rank_zero_only(print)(report, flush=True)
         self.trainer.fit(model, datamodule=datamodule, ckpt_path=path, weights_only=True)
         last = self.folder / "checkpoints" / LAST
         if self.trainer.is_global_zero and last.exists():
-            print(f"Trained {self.trainer.current_epoch} epochs. Next: i2i synthesize {last} LABELS OUT")
+            following = f"i2i synthesize {last} LABELS OUT"
+            if isinstance(model.encoder, InstanceEncoder):  # drawing its styles needs clusters
+                following = f"i2i cluster-features {last} MODEL -c {self.folder / 'config.yaml'}"
+            print(f"Trained {self.trainer.current_epoch} epochs. Next: {following}")
 
     def validate(self, model: Translator, datamodule: DataModule) -> None:
         """Measure on the validation split."""

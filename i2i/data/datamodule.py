@@ -80,6 +80,11 @@ class DataModule(LightningDataModule):
         return LabelSemantics(self.encoding.num_classes, edges=self.source.has_instances)
 
     @property
+    def num_classes(self) -> int:
+        """Classes of the label maps, "unknown" included."""
+        return self.encoding.num_classes
+
+    @property
     def label_channels(self) -> int:
         """Channels of the condition: classes, and the edges where there are instances."""
         return self.semantics.channels
@@ -109,15 +114,19 @@ class DataModule(LightningDataModule):
 
     def val_dataloader(self) -> Loader:
         """The validation split, in order, nothing random."""
-        return self._loader(self.dataset("val"), self.val_batch_size)
+        return self.in_order("val")
 
     def test_dataloader(self) -> Loader:
         """The test split, in order, nothing random."""
-        return self._loader(self.dataset("test"), self.val_batch_size)
+        return self.in_order("test")
 
     def predict_dataloader(self) -> Loader:
         """The same as the test split's."""
         return self.test_dataloader()
+
+    def in_order(self, name: str) -> Loader:
+        """The split ``train``, ``val`` or ``test``, in order, nothing random."""
+        return self._loader(self.dataset(name), self.val_batch_size)
 
     def _loader(self, data: PreparedSplit, batch_size: int) -> Loader:
         rank, world = self._place()

@@ -81,6 +81,27 @@ class ScaleWidthAndCrop(Resize):
 
 
 @recorded
+class ScaleWidth(Resize):
+    """Scale to a width, keeping the aspect, without a crop (pix2pixHD's ``scale_width``: 1024 on Cityscapes).
+
+    Args:
+        width: what comes out, in training as in evaluation.
+        multiple: the height becomes the nearest multiple of it, at least one.
+    """
+
+    def __init__(self, width: int = 1024, multiple: int = 32) -> None:
+        if multiple < 1 or width < 1 or width % multiple:
+            raise InputError(f"width is {width}, multiple {multiple}; the width is a multiple of it, both at least 1")
+        self.size = None
+        self.width = width
+        self.multiple = multiple
+
+    def stretched(self, height: int, width: int, training: bool) -> tuple[int, int]:
+        """The size of the aspect of the sample, but for rounding."""
+        return max(1, round(height * self.width / width / self.multiple)) * self.multiple, self.width
+
+
+@recorded
 class ScaleShortSideAndCrop(Resize):
     """Scale, keeping the aspect, until the sample just covers the size, and crop.
 

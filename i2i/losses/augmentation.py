@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import View
 from i2i.pixels import Pixels
-from i2i.semantics import Condition
 
 
 class DiffAugment(View):

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.adversarial import AdversarialLoss, HingeLoss
 from i2i.losses.divergence import kl_divergence
 from i2i.losses.matching import FeatureMatchingLoss
 from i2i.losses.perceptual import PerceptualLoss
 from i2i.losses.precision import at_least_float32
-from i2i.semantics import Condition
+from i2i.nn.constant import constant_weights
 
 Features = Sequence[Sequence[Tensor]]
 """A discriminator's output: a list over scales of lists over layers, the logits last."""
@@ -46,8 +47,75 @@ class Regularizer(nn.Module, ABC):
         """The unweighted scalar; None at steps without it. ``fake`` takes no gradient."""
 
 
-class Objective(nn.Module):
-    """The losses by name, and the only owner of their weights. A loss of weight 0 is not computed.
+class BaseObjective(nn.Module, ABC):
+    """What all objectives share: they own the weights of the losses, and judge through the discriminator.
+
+    Args:
+        weights: of the terms, by name; among them "perceptual", "reconstruction" and "divergence".
+        vgg: the VGG19 weights file; None for torch's cache. It is read only if "perceptual" is not 0.
+        vgg_imagenet_norm: see :class:`i2i.nn.features.VGG19Features`.
+        views: what is done, one after the other, to what the discriminator is shown, in both players' steps.
+
+    Raises:
+        InputError: a negative weight, or a VGG19 file that cannot be used.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        vgg: str | None = None,
+        vgg_imagenet_norm: bool = True,
+        views: Sequence[View] = (),
+    ) -> None:
+        super().__init__()
+        self.weights = dict(weights)
+        for name, weight in self.weights.items():
+            if not 0 <= weight < float("inf"):
+                raise InputError(f"the weight of the loss {name!r} is {weight}; it must be a number of at least 0")
+        self.perceptual = PerceptualLoss(vgg, vgg_imagenet_norm) if self.weights["perceptual"] > 0 else None
+        self.views = nn.ModuleList(views)
+
+    @abstractmethod
+    def discriminator(
+        self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The discriminator's unweighted terms, and what is only watched; see :class:`Objective`."""
+
+    @abstractmethod
+    def generator(
+        self,
+        network: nn.Module,
+        condition: Condition,
+        fake: Tensor,
+        real: Tensor,
+        mean: Tensor | None = None,
+        logvar: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The generator's unweighted terms; see :class:`Objective`."""
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms of :meth:`generator` or :meth:`discriminator`."""
+        return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+
+    def _unjudged(self, fake: Tensor, real: Tensor, mean: Tensor | None, logvar: Tensor | None) -> dict[str, Tensor]:
+        """The generator's terms for which no discriminator is asked: those that apply and have a weight."""
+        terms = {}
+        if self.perceptual is not None:
+            terms["perceptual"] = self.perceptual(fake, real)
+        if self.weights["reconstruction"] > 0:
+            terms["reconstruction"] = at_least_float32(fake - real).abs().mean()
+        if self.weights["divergence"] > 0 and mean is not None and logvar is not None:
+            terms["divergence"] = kl_divergence(mean, logvar)
+        return terms
+
+    def _view(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
+        for view in self.views:
+            condition, fake, real = view(condition, fake, real)
+        return condition, fake, real
+
+
+class Objective(BaseObjective):
+    """The losses of patch discriminators by name, with their weights. A loss of weight 0 is not computed.
 
     Args:
         adversarial: the adversarial loss, of weight 1; the hinge loss by default.
@@ -80,8 +148,7 @@ class Objective(nn.Module):
         views: Sequence[View] = (),
         regularizers: Sequence[Regularizer] = (),
     ) -> None:
-        super().__init__()
-        self.weights: dict[str, float] = {
+        weights = {
             "adversarial": 1.0,
             "feature_matching": feature_matching,
             "perceptual": perceptual,
@@ -91,16 +158,12 @@ class Objective(nn.Module):
             "fake": discriminator_scale,
         }
         for regularizer in regularizers:
-            if regularizer.name in self.weights:
+            if regularizer.name in weights:
                 raise InputError(f"two terms of the objective have the name {regularizer.name!r}")
-            self.weights[regularizer.name] = regularizer.weight
-        for name, weight in self.weights.items():
-            if not 0 <= weight < float("inf"):
-                raise InputError(f"the weight of the loss {name!r} is {weight}; it must be a number of at least 0")
+            weights[regularizer.name] = regularizer.weight
+        super().__init__(weights, vgg, vgg_imagenet_norm, views)
         self.adversarial = HingeLoss() if adversarial is None else adversarial
         self.matching = FeatureMatchingLoss() if matching is None else matching
-        self.perceptual = PerceptualLoss(vgg, vgg_imagenet_norm) if perceptual > 0 else None
-        self.views = nn.ModuleList(views)
         self.regularizers = nn.ModuleList(regularizers)
 
     def discriminator(
@@ -151,39 +214,36 @@ class Objective(nn.Module):
         """
         seen, seen_fake, seen_real = self._view(condition, fake, real)
         match = self.weights["feature_matching"] > 0
-        with parametrize.cached():  # one spectral norm for both passes
+        with constant_weights():
             if match:
                 with torch.no_grad():
-                    real_features = network(seen, seen_real)
-            fake_features = network(seen, seen_fake)
+                    real_features = judge(network, seen, seen_real)
+            fake_features = judge(network, seen, seen_fake)
         terms = {"adversarial": self.adversarial.generator(_logits(fake_features))}
         if match:
             terms["feature_matching"] = self.matching(fake_features, real_features)
-        if self.perceptual is not None:
-            terms["perceptual"] = self.perceptual(fake, real)
-        if self.weights["reconstruction"] > 0:
-            terms["reconstruction"] = at_least_float32(fake - real).abs().mean()
-        if self.weights["divergence"] > 0 and mean is not None and logvar is not None:
-            terms["divergence"] = kl_divergence(mean, logvar)
-        return terms
-
-    def _view(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
-        for view in self.views:
-            condition, fake, real = view(condition, fake, real)
-        return condition, fake, real
-
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum of the terms of :meth:`generator` or :meth:`discriminator`."""
-        return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        return terms | self._unjudged(fake, real, mean, logvar)
 
 
 def judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
     """Fake and real in one batch: one spectral norm and one pass for both; separately where they would mix."""
     if not getattr(network, "independent", True):
-        return network(condition, fake), network(condition, real)
-    both = network(condition.repeated(2), torch.cat([fake, real]))
+        return judge(network, condition, fake), judge(network, condition, real)
+    both = judge(network, condition.repeated(2), torch.cat([fake, real]))
     half = len(fake)
     return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
+
+
+def judge(network: nn.Module, condition: Condition, photos: Tensor) -> Features:
+    """The features of a discriminator of patches.
+
+    Raises:
+        InputError: the discriminator is of another kind.
+    """
+    features: Features | Tensor = network(condition, photos)
+    if isinstance(features, Tensor):
+        raise InputError(f"{type(network).__name__} names pixels; it needs the segmentation objective, not this one")
+    return features
 
 
 def _logits(features: Features) -> list[Tensor]:

@@ -8,10 +8,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
-from i2i.losses.objective import Regularizer, judge_both
+from i2i.losses.objective import Regularizer, judge, judge_both
 from i2i.losses.precision import at_least_float32
-from i2i.semantics import Condition
 
 
 class R1(Regularizer):
@@ -54,7 +54,7 @@ class R1(Regularizer):
         photo = real.detach().requires_grad_()
         penalties = []
         with torch.autocast(photo.device.type, enabled=False):
-            for layers in network(condition, photo):
+            for layers in judge(network, condition, photo):
                 logits = layers[-1]
                 (gradient,) = torch.autograd.grad(logits.sum(), photo, create_graph=True)
                 penalties.append(at_least_float32(gradient).square().sum() / logits.numel())

@@ -8,17 +8,21 @@ with the map, so that further styles cost only the convolutions between them.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.nn.memory import kept_memory
 from i2i.nn.modulate import modulate
+from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
 from i2i.nn.prepacked import PackedConvolution, PackedProduct
 from i2i.nn.spade import SPADEGenerator
-from i2i.nn.spade_block import SPADEResnetBlock, repeatable, up_sampled
+from i2i.nn.spade_block import SPADEResnetBlock, repeatable
+from i2i.noise import NoisyMap
 from i2i.patterns import PixelRows
 from i2i.semantics import SemanticMap
 
@@ -36,19 +40,12 @@ class FoldedSPADE(SPADEGenerator):
 
     def __init__(self, generator: SPADEGenerator, dtype: torch.dtype | None = None) -> None:
         nn.Module.__init__(self)  # the parts come from the generator
-        for name in (
-            "label_channels",
-            "style_dim",
-            "upsamplings",
-            "multiple",
-            "norm",
-            "base_size",
-            "shared_input_norm",
-        ):
-            setattr(self, name, getattr(generator, name))
+        for name, value in vars(generator).items():
+            if not name.startswith("_") and name != "training":
+                setattr(self, name, value)
         self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
-        self.blocks = nn.ModuleList(_FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
+        self.blocks = nn.ModuleList(FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
         self.last = _packed(cast(nn.Conv2d, generator.last), dtype)
         self.eval().requires_grad_(False)
 
@@ -58,12 +55,13 @@ class FoldedSPADE(SPADEGenerator):
             photo = super().forward(semantics, style)
         return photo.to(torch.promote_types(photo.dtype, torch.float32))
 
-    def _first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
-        return super()._first_map(semantics, style).to(self.last.weight.dtype)
+    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
+        """As :meth:`SPADEGenerator.first_map`."""
+        return super().first_map(semantics, style).to(self.last.weight.dtype)
 
 
-class _FoldedBlock(nn.Module):
-    """A block of which only the convolutions and tables are left."""
+class FoldedBlock(nn.Module):
+    """A residual block of which only the convolutions and tables are left."""
 
     rows: Tensor
     bias: Tensor
@@ -96,26 +94,68 @@ class _FoldedBlock(nn.Module):
             self.conv_s = _packed(block.conv_s, dtype)
             self.centre_s = None if block.normalise_s is None else _Centre(block.normalise_s)
 
-    def forward(self, x: Tensor, semantics: SemanticMap, method: ModulationMethod = "auto") -> Tensor:
+    def forward(self, x: Tensor, semantics: SemanticMap | NoisyMap, method: ModulationMethod = "auto") -> Tensor:
         """As the block's."""
-        rows, tables = semantics.kept_for(self, lambda: self._tables(semantics, method))
+        if isinstance(semantics, NoisyMap):  # the noise is of this picture alone
+            rows, tables = self._tables(semantics, method)
+        else:
+            rows, tables = semantics.kept_for(self, lambda: self._kept_tables(semantics, method))
         x = repeatable(x, semantics)
         centred = self.centre_0(x)
-        dx = self.conv_0(modulate(centred, rows, tables[0]))
+        return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
+
+    def before(self, centred: Tensor, rows: PixelRows, tables: Sequence[Tensor]) -> Tensor:
+        """The first convolution.
+
+        Args:
+            centred: (N, in_channels, h, w), what ``centre_0`` makes of the input.
+            rows: for every pixel (N, H, W) its row; H × W is h × w, or twice that.
+            tables: of the modulations.
+
+        Returns:
+            (N, middle, H, W).
+        """
+        dx: Tensor = self.conv_0(modulate(centred, rows, tables[0]))
+        return dx
+
+    def after(self, x: Tensor, dx: Tensor, centred: Tensor, rows: PixelRows, tables: Sequence[Tensor]) -> Tensor:
+        """The second convolution and the shortcut.
+
+        Args:
+            x: (N, in_channels, h, w), the input; may be overwritten where the shortcut is not learned.
+            dx: (N, middle, H, W), what :meth:`before` returned.
+            centred, rows, tables: as there.
+
+        Returns:
+            (N, out_channels, H, W).
+        """
         if self.learned_shortcut:
             centred = centred if self.centre_s is None else self.centre_s(x)
             shortcut = self.conv_s(modulate(centred, rows, tables[2], slope=None))
         else:
-            shortcut = up_sampled(x, semantics)
+            size = rows.index.shape[1:]
+            shortcut = x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")
         out: Tensor = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]), onto=shortcut)
         return out
 
+    @property
+    def last_convolutions(self) -> list[PackedConvolution]:
+        """Those of :meth:`after`."""
+        return [self.conv_1, *([self.conv_s] if self.learned_shortcut else [])]
+
+    @property
+    def table_weights(self) -> TableWeights:
+        """What the block's tables are made from."""
+        second = [product for product in self.second if isinstance(product, PackedProduct)]
+        return TableWeights(self.rows, self.bias, second)
+
     @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
     @torch.no_grad()
-    def _tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
-        second = [product for product in self.second if isinstance(product, PackedProduct)]
-        weights = TableWeights(self.rows, self.bias, second)
-        return modulation_tables(weights, semantics, "patterns" if method == "patterns" else "auto")
+    def _kept_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+        return self._tables(semantics, method)
+
+    def _tables(self, semantics: SemanticMap | NoisyMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+        return modulation_tables(self.table_weights, semantics, "patterns" if method == "patterns" else "auto")
 
 
 class _Centre(nn.Module):
@@ -149,3 +189,7 @@ def _packed(conv: nn.Conv2d, dtype: torch.dtype | None) -> PackedConvolution:
     weight = copy.deepcopy(conv).eval().weight.detach().clone()
     bias = None if conv.bias is None else conv.bias.detach().to(dtype or weight.dtype, copy=True)
     return PackedConvolution(weight.to(dtype or weight.dtype), bias)
+
+
+class FoldedOASIS(FoldedSPADE, OASISGenerator):
+    """What :meth:`OASISGenerator.fold` returns. The tables depend on the noise, so they are made for each picture."""

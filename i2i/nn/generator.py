@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from i2i.semantics import Condition
+from i2i.condition import Condition
+from i2i.errors import InputError
+from i2i.nn.recomputation import recomputed
 
 
 class Generator(nn.Module):
@@ -16,11 +19,21 @@ class Generator(nn.Module):
 
     Attributes:
         style_dim: length of the style vector; None for a network without one.
+        feature_channels: channels of the map of instance features that is its style instead; 0 for a network without.
         multiple: height and width of a condition must be multiples of this.
+        recompute: whether blocks keep their input alone for backward (:mod:`i2i.nn.recomputation`): a matter of time
+            and memory and not of the function.
     """
 
     style_dim: int | None = None
+    feature_channels: int = 0
     multiple: int = 1
+    recompute: bool = False
+
+    def run(self, block: nn.Module, *inputs: Any) -> Tensor:
+        """``block(*inputs)``, for the blocks that hold most of the activations."""
+        out: Tensor = recomputed(block, *inputs) if self.recompute else block(*inputs)
+        return out
 
     @abstractmethod
     def forward(self, condition: Any, style: Tensor | None = None) -> Tensor:
@@ -36,6 +49,36 @@ class Generator(nn.Module):
         """
         return None
 
+    def previous_stage(self) -> list[str]:
+        """The parts that an earlier stage of coarse-to-fine training has trained; none where there is one stage."""
+        return []
+
+    def resampled(self, condition: Condition, style: Tensor, fresh: Tensor, classes: Sequence[int]) -> Tensor:
+        """The style of a batch with another one, ``fresh``, where some classes are.
+
+        Args:
+            condition: the batch.
+            style: as :meth:`draw` draws it.
+            fresh: alike.
+            classes: labels.
+
+        Raises:
+            InputError: the network's style is of the whole picture.
+        """
+        raise InputError("this model has no noise by region; only that of a few classes cannot be drawn anew")
+
     def fold(self) -> Generator:
         """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared."""
         return self
+
+
+def check_style(generator: Generator, encoder: nn.Module) -> None:
+    """Raise :class:`InputError` where the encoder's style is not what the generator takes."""
+    if encoder.style_dim != generator.style_dim:
+        taken = "no style" if generator.style_dim is None else f"{generator.style_dim} numbers"
+        raise InputError(f"the encoder gives a style of {encoder.style_dim} numbers, the generator takes {taken}")
+    if encoder.feature_channels != generator.feature_channels:
+        raise InputError(
+            f"the encoder gives {encoder.feature_channels} instance features, the generator takes "
+            f"{generator.feature_channels} (feature_channels)"
+        )

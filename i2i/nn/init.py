@@ -33,7 +33,7 @@ def initialise(network: nn.Module, kind: Init = "xavier", gain: float = 0.02) ->
         InputError: another kind.
     """
     for layer in network.modules():
-        if not isinstance(layer, nn.Conv2d | nn.Linear):
+        if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue
         parametrized = parametrize.is_parametrized(layer, "weight")
         weight = layer.parametrizations.weight.original if parametrized else layer.weight  # type: ignore[union-attr]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.errors import InputError
+from i2i.nn.constant import computed_once
 from i2i.nn.init import Init, initialise
+from i2i.nn.label_lookup import POOLING, look_up_labels
 from i2i.nn.norm import Norm, norm_layer
 from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.recipe import recorded
@@ -32,6 +36,10 @@ class MultiscalePatchGAN(nn.Module):
         normed_bias: whether convolutions before a normalisation keep their bias, which it cancels (pix2pixHD's do).
         init: how the weights start.
         gain: see :func:`i2i.nn.init.initialise`.
+
+    Attributes:
+        look_up: whether the labels' part of the first convolutions is looked up (:mod:`i2i.nn.label_lookup`) or
+            convolved from the one-hot tensor, the reference: a matter of time and not of the function.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class MultiscalePatchGAN(nn.Module):
         super().__init__()
         if layers < 2 or scales < 1 or width < 1:
             raise InputError(f"layers {layers}, scales {scales}, width {width}; at least 2, 1 and 1 are needed")
+        self.look_up = True
         self.label_channels = label_channels
         self.image_channels = image_channels
         self.scales = nn.ModuleList(
@@ -71,12 +80,14 @@ class MultiscalePatchGAN(nn.Module):
             InputError: channels or sizes that do not fit.
         """
         self._check(semantics, photo)
-        x = torch.cat([semantics.dense(photo.dtype), photo], 1)  # (N, label_channels + image_channels, H, W)
+        look_up = self.look_up and isinstance(semantics, SemanticMap)
+        x = photo if look_up else torch.cat([semantics.dense(photo.dtype), photo], 1)  # the labels' channels first
         outputs = []
         for index, discriminator in enumerate(self.scales):
             if index:
-                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            outputs.append(discriminator(x))
+                x = _halved(x)
+            labels = label_part(semantics, cast(PatchGAN, discriminator).first, index) if look_up else None
+            outputs.append(discriminator(x, labels))
         return outputs
 
     def _check(self, semantics: SemanticMap, photo: Tensor) -> None:
@@ -122,13 +133,58 @@ class PatchGAN(nn.Module):
             )
         self.layers.append(nn.Sequential(_conv(channels[-1], 1, 1)))
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, in_channels, H, W) -> the output of every layer, the logits last."""
-        outputs = []
-        for layer in self.layers:
+    @property
+    def first(self) -> nn.Conv2d:
+        """The convolution that sees labels and photo."""
+        layer = self.layers[0]
+        assert isinstance(layer, nn.Sequential) and isinstance(layer[0], nn.Conv2d)
+        return layer[0]
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> list[Tensor]:
+        """The output of every layer, the logits last.
+
+        Args:
+            x: (N, in_channels, H, W), labels and photo; or the photo alone.
+            labels: then what the first convolution makes of the labels; see :func:`label_part`.
+        """
+        if labels is not None:
+            conv = self.first
+            x = F.conv2d(x, conv.weight[:, -x.shape[1] :], conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
+            x = x.view(-1, *labels.shape) + labels.to(x.dtype)  # (times, N, O, h, w)
+            x = F.leaky_relu(x.flatten(0, 1), 0.2)
+        else:
+            x = self.layers[0](x)
+        outputs = [x]
+        for layer in self.layers[1:]:
             x = layer(x)
             outputs.append(x)
         return outputs
+
+
+def label_part(semantics: SemanticMap, conv: nn.Conv2d, halvings: int) -> Tensor:
+    """What a first convolution makes of the labels, (N, O, h, w), for a batch that repeats N maps.
+
+    Where the weight takes no gradient, fake and real photos share it (:mod:`i2i.nn.constant`).
+
+    Args:
+        semantics: the maps, perhaps several times over.
+        conv: the convolution; the labels are its first channels.
+        halvings: how many scales come before this one.
+    """
+    maps, _ = semantics.distinct
+
+    def compute() -> Tensor:
+        weight = conv.weight[:, : maps.channels]
+        return look_up_labels(maps, weight, conv.stride[0], int(conv.padding[0]), halvings).contiguous()
+
+    if conv.weight.requires_grad:
+        return compute()
+    return computed_once((conv, maps, halvings), compute)
+
+
+def _halved(x: Tensor) -> Tensor:
+    kernel, stride, padding = POOLING
+    return F.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
 
 
 def _conv(before: int, after: int, stride: int, bias: bool = True) -> nn.Conv2d:

@@ -15,6 +15,9 @@ modulations of a block:
 Padding needs no care: outside the image is a label whose row is zero, and an inner pattern whose row is zero. A map of
 noise has a pattern per pixel; then the second convolution is done as such, and its output is a table with a row per
 pixel. It is all one function of the weights, so gradients flow, and it needs no one-hot tensor.
+
+Noise channels that are constant over regions (:mod:`i2i.noise`) add rows: the weight of their channels times the noise
+vector of each region, k² rows a region, of which a pattern sums those of its regions beside those of its labels.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i.patterns import PatternCounts, PixelRows, Windows
+from i2i.noise import NoisyMap, Patterned, RegionNoiseMap
+from i2i.patterns import PatternCounts, PixelRows
 from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
@@ -77,6 +81,11 @@ class TableWeights:
     bias: Tensor
     second: Sequence[SecondConvolution]
 
+    @property
+    def kernel(self) -> int:
+        """Size k of the convolutions."""
+        return math.isqrt(self.second[0].weight.shape[1])
+
     @classmethod
     def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
         """The weights of these modulations, which see the same labels; differentiable."""
@@ -91,29 +100,33 @@ class TableWeights:
 
 
 def modulation_tables(
-    weights: TableWeights, semantics: SemanticMap, method: Literal["auto", "patterns"] = "auto"
+    weights: TableWeights, semantics: SemanticMap | NoisyMap, method: Literal["auto", "patterns"] = "auto"
 ) -> tuple[PixelRows, list[Tensor]]:
     """The tables of a block's modulations and the row of each pixel in all of them.
 
     Args:
         weights: of the modulations.
         semantics: the map at the block's size.
-        method: "auto" takes a row per pixel where patterns are many.
+        method: "auto" takes a row per pixel where patterns are many; so does any method where there are none.
 
     Returns:
         rows of (N, H, W) pixels, and for each modulation (P, 2C): the factors 1 + γ, then the shifts β.
     """
-    kernel = math.isqrt(weights.second[0].weight.shape[1])
-    patterns = semantics.patterns(*semantics.size, kernel)
     with torch.autocast(semantics.device.type, enabled=False):
-        hidden = F.relu(convolve_labels(weights.rows, weights.bias, semantics, patterns.inner))  # (inner, M · hidden)
+        if not isinstance(semantics, Patterned):
+            hidden = F.relu(_convolve_dense(weights, semantics))
+            return _by_pixel(hidden.chunk(len(weights.second), 1), weights.second)
+        patterns = semantics.patterns(*semantics.size, weights.kernel)
+        sums = convolve_labels(weights.rows, weights.bias, semantics, patterns.inner.contents)
+        hidden = F.relu(sums)  # (inner, M · hidden)
         parts = hidden.chunk(len(weights.second), 1)
         way = cheapest(patterns.counts)
         if way == "pixels" and method == "auto":
-            tables = [_by_pixel(h, patterns.inner.rows, s) for h, s in zip(parts, weights.second, strict=True)]
-            return PixelRows.one_each(semantics.batch, *semantics.size, semantics.device), tables
-        table = _by_products if way == "products" else _by_gathering
-        tables = [table(h, patterns.outer, s) for h, s in zip(parts, weights.second, strict=True)]
+            index = patterns.inner.rows.index
+            return _by_pixel([F.embedding(index, h).permute(0, 3, 1, 2) for h in parts], weights.second)
+        table = _by_products if way == "products" else table_by_gathering
+        contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
+        tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
         return patterns.outer.rows, tables
 
 
@@ -129,29 +142,46 @@ def cheapest(counts: PatternCounts) -> Literal["gather", "products", "pixels"]:
     return "gather" if counts.outer <= 1.3 * counts.inner else "products"
 
 
-def convolve_labels(rows: Tensor, bias: Tensor, semantics: SemanticMap, windows: Windows) -> Tensor:
-    """What a convolution of the one-hot map gives at each distinct window.
+def convolve_labels(rows: Tensor, bias: Tensor, semantics: Patterned, contents: Tensor) -> Tensor:
+    """What a convolution of the dense map gives at each window of codes.
 
     Args:
         rows: (channels · k² + 1, O), the weight as :func:`label_rows` lays it out.
         bias: (O,).
         semantics: the map that the windows come from.
-        windows: its distinct k×k windows, U of them.
+        contents: (U, k²) codes.
 
     Returns:
         (U, O).
     """
-    area = windows.contents.shape[1]
+    if isinstance(semantics, RegionNoiseMap):
+        return _convolve_noisy(rows, bias, semantics, contents)
+    area = contents.shape[1]
     nothing = len(rows) - 1
     place = torch.arange(area, device=semantics.device)
     if semantics.edges is None:
-        used = (windows.contents * area + place).clamp(max=nothing)
+        used = (contents * area + place).clamp(max=nothing)
     else:
-        inside = windows.contents < 2 * semantics.num_classes
-        label = torch.where(inside, windows.contents // 2 * area + place, nothing)
-        edge = torch.where(inside & (windows.contents % 2 == 1), semantics.num_classes * area + place, nothing)
+        inside = contents < 2 * semantics.num_classes
+        label = torch.where(inside, contents // 2 * area + place, nothing)
+        edge = torch.where(inside & (contents % 2 == 1), semantics.num_classes * area + place, nothing)
         used = torch.cat([label, edge], 1)
     return F.embedding_bag(used, rows, mode="sum", padding_idx=nothing) + bias
+
+
+def _convolve_noisy(rows: Tensor, bias: Tensor, noisy: RegionNoiseMap, contents: Tensor) -> Tensor:
+    """The same for codes of region and label: the sum of what labels and regions give."""
+    area, count, codes = contents.shape[1], noisy.regions.count, noisy.semantics.num_codes
+    first = noisy.semantics.channels * area  # of the rows of noise channels
+    labels, channels, zero = rows[:first], rows[first:-1], rows[-1:]
+    vectors = noisy.noise.to(rows.dtype)
+    of_regions = (vectors @ channels.view(noisy.noise_channels, -1)).view(count * area, -1)  # (R · k², O)
+    inside = contents < count * codes
+    place = torch.arange(area, device=noisy.device)
+    used = torch.where(inside, contents // codes * area + place, count * area)
+    by_region = F.embedding_bag(used, torch.cat([of_regions, zero]), mode="sum", padding_idx=count * area)
+    label_codes = torch.where(inside, contents % codes, codes)
+    return convolve_labels(torch.cat([labels, zero]), bias, noisy.semantics, label_codes) + by_region
 
 
 def label_rows(weight: Tensor) -> Tensor:
@@ -160,27 +190,45 @@ def label_rows(weight: Tensor) -> Tensor:
     return F.pad(rows, (0, 0, 0, 1))
 
 
-def _by_gathering(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (outer, 2C), one matrix product with a row per outer pattern."""
-    gathered = F.embedding(outer.contents, F.pad(hidden, (0, 0, 0, 1)))  # (outer, k², hidden)
+def table_by_gathering(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """One matrix product with a row per outer pattern.
+
+    Args:
+        hidden: (inner + 1, hidden), the row of zeros for "outside the image" among them.
+        contents: (outer, k²), the rows of ``hidden`` in every outer pattern.
+        second: the convolution.
+
+    Returns:
+        (outer, 2C).
+    """
+    gathered = F.embedding(contents, hidden)  # (outer, k², hidden)
     return second.multiply(gathered.transpose(1, 2).flatten(1)) + second.bias
 
 
-def _by_products(hidden: Tensor, outer: Windows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (outer, 2C), k² products with a row per inner pattern, summed per outer pattern."""
-    area = outer.contents.shape[1]
-    products = second.multiply(F.pad(hidden, (0, 0, 0, 1)))  # (inner + 1, k² · 2C)
-    used = outer.contents * area + torch.arange(area, device=hidden.device)
+def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """The same by k² products with a row per inner pattern, summed per outer pattern."""
+    area = contents.shape[1]
+    products = second.multiply(hidden)  # (inner + 1, k² · 2C)
+    used = contents * area + torch.arange(area, device=hidden.device)
     return F.embedding_bag(used, products.view(-1, len(second.bias)), mode="sum") + second.bias
 
 
-def _by_pixel(hidden: Tensor, inner: PixelRows, second: SecondConvolution) -> Tensor:
-    """(inner, hidden) -> (N · H · W, 2C), a convolution of the map of hidden features."""
-    kernel = math.isqrt(second.weight.shape[1])
-    features = F.embedding(inner.index, hidden).permute(0, 3, 1, 2)  # (N, hidden, H, W), channels_last
-    weight = second.weight.view(-1, kernel, kernel, len(second.bias)).permute(3, 0, 1, 2)
-    maps = F.conv2d(features, weight, second.bias, padding=kernel // 2)
-    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+def _by_pixel(hidden: Sequence[Tensor], second: Sequence[SecondConvolution]) -> tuple[PixelRows, list[Tensor]]:
+    """(N, hidden, H, W) for each modulation -> a row for every pixel, and a table (N · H · W, 2C) for each."""
+    tables = []
+    for features, conv in zip(hidden, second, strict=True):
+        kernel = math.isqrt(conv.weight.shape[1])
+        weight = conv.weight.view(-1, kernel, kernel, len(conv.bias)).permute(3, 0, 1, 2)
+        maps = F.conv2d(features, weight, conv.bias, padding=weights.kernel // 2)
+        tables.append(maps.permute(0, 2, 3, 1).flatten(0, 2))
+    count, _, height, width = hidden[0].shape
+    return PixelRows.one_each(count, height, width, hidden[0].device), tables
+
+
+def _convolve_dense(weights: TableWeights, condition: NoisyMap) -> Tensor:
+    """(N, M · hidden, H, W), the first convolutions of a map that has no patterns."""
+    weight = weights.rows[:-1].view(-1, weights.kernel, weights.kernel, len(weights.bias)).permute(3, 0, 1, 2)
+    return F.conv2d(condition.dense(weight.dtype), weight, weights.bias, padding=weights.kernel // 2)
 
 
 def _wide(parameter: Tensor) -> Tensor:

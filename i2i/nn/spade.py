@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
@@ -19,8 +20,9 @@ from i2i.nn.norm import Norm
 from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_rows
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
+from i2i.noise import NoisyMap, Patterned
 from i2i.recipe import recorded
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedSPADE
@@ -109,11 +111,14 @@ class SPADEGenerator(Generator):
             InputError: another number of channels, a size that is no multiple, a style that is missing or of another
                 shape.
         """
-        self._check(semantics, style)
+        self.check(semantics, style)
+        return self._synthesise(semantics, style)
+
+    def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         height, width = (side >> self.upsamplings for side in semantics.size)
-        x = self._first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
-        for block, doublings in zip(self.blocks, self._doublings(), strict=True):
-            x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
+        x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
+        for block, doublings in zip(self.blocks, self.doublings, strict=True):
+            x = self.run(block, x, semantics.resized(height << doublings, width << doublings), self.modulation)
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:
@@ -133,7 +138,8 @@ class SPADEGenerator(Generator):
 
         return FoldedSPADE(self, dtype)
 
-    def _first_map(self, semantics: SemanticMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
+        """(N, 16w, h, w), where the first block starts, for a map (and a style) of that size (h, w)."""
         if self.style_dim is None:
             return self._first_of_labels(semantics)
         assert style is not None
@@ -145,22 +151,24 @@ class SPADEGenerator(Generator):
             x = F.interpolate(x, size=semantics.size, mode="bilinear", align_corners=False)
         return x
 
-    def _first_of_labels(self, semantics: SemanticMap) -> Tensor:
-        dtype = compute_type(self.last.weight)
-        if self.modulation == "dense":
-            x: Tensor = self.first(semantics.dense(dtype))
-            return x
+    def _first_of_labels(self, semantics: SemanticMap | NoisyMap) -> Tensor:
         assert isinstance(self.first, nn.Conv2d) and self.first.bias is not None
+        if self.modulation == "dense" or not isinstance(semantics, Patterned):
+            x: Tensor = self.first(semantics.dense(compute_type(self.first.weight)))
+            return x
+        dtype = compute_type(self.last.weight)
         windows = semantics.patterns(*semantics.size, self.first.kernel_size[0]).inner
         with torch.autocast(semantics.device.type, enabled=False):
-            table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows)
+            table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows.contents)
             return F.embedding(windows.rows.index, table).permute(0, 3, 1, 2).to(dtype)
 
-    def _doublings(self) -> list[int]:
+    @property
+    def doublings(self) -> list[int]:
         """How many doublings lie before each block: one more at each, but with 5 the second and third share a size."""
         return [0, 1, 1, 2, 3, 4, 5] if self.upsamplings == 5 else list(range(self.upsamplings + 1))
 
-    def _check(self, semantics: SemanticMap, style: Tensor | None) -> None:
+    def check(self, semantics: SemanticMap, style: Tensor | None) -> None:
+        """Raise the errors of :meth:`forward`."""
         if semantics.channels != self.label_channels:
             raise InputError(
                 f"the label map has {semantics.channels} channels (classes and edges), "
@@ -180,6 +188,9 @@ class SPADEGenerator(Generator):
                 f"a {height} x {width} label map starts as one pixel after {self.upsamplings} halvings, which "
                 f"{self.norm} norm cannot normalise; use larger maps, more of them, or fewer up-samplings"
             )
+        self._check_style(semantics, style)
+
+    def _check_style(self, semantics: SemanticMap, style: Tensor | None) -> None:
         wanted = (semantics.batch, self.style_dim)
         if self.style_dim is not None and (style is None or tuple(style.shape) != wanted):
             found = "none" if style is None else f"one of shape {tuple(style.shape)}"

@@ -13,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.nn.modulated_conv import modulated_conv
 from i2i.nn.norm import Norm, normalise, param_free_norm
 from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
+from i2i.noise import NoisyMap, Patterned
 from i2i.semantics import SemanticMap
 
 NARROW = 32
@@ -71,17 +73,17 @@ class SPADEResnetBlock(nn.Module):
         found = [self.modulate_0, self.modulate_1]
         return [*found, self.modulate_s] if self.learned_shortcut else found
 
-    def forward(self, x: Tensor, semantics: SemanticMap, method: ModulationMethod = "auto") -> Tensor:
+    def forward(self, x: Tensor, semantics: SemanticMap | NoisyMap, method: ModulationMethod = "auto") -> Tensor:
         """(N, in_channels, h, w) and the map at the block's size -> (N, out_channels, H, W) of that size.
 
         Where the map is larger than the features, these are up-sampled (nearest neighbour).
         """
         narrow = self.modulate_0.shared.out_channels < NARROW
-        if method == "dense" or (method == "auto" and narrow):
+        if method == "dense" or (method == "auto" and narrow) or not isinstance(semantics, Patterned):
             return self._dense(up_sampled(x, semantics), semantics)
         rows, tables = modulation_tables(TableWeights.of(self.modulations), semantics, method)
         x = repeatable(x, semantics)
-        copies = semantics.labels[0].numel() // x[0, 0].numel()
+        copies = semantics.size[0] * semantics.size[1] // x[0, 0].numel()
         normalised = normalise(self.normalise_0, x, copies)
         dx = modulated_conv(normalised, rows, tables[0], self.conv_0.weight, self.conv_0.bias)
         dx = modulated_conv(self.normalise_1(dx), rows, tables[1], self.conv_1.weight, self.conv_1.bias)
@@ -91,7 +93,7 @@ class SPADEResnetBlock(nn.Module):
             normalised = normalise(self.normalise_s, x, copies)
         return dx + modulated_conv(normalised, rows, tables[2], self.conv_s.weight, slope=None)
 
-    def _dense(self, x: Tensor, semantics: SemanticMap) -> Tensor:
+    def _dense(self, x: Tensor, semantics: Condition) -> Tensor:
         """The reference: x of the map's size, γ and β as maps."""
         normalised = self.normalise_0(x)
         dx: Tensor = self.conv_0(F.leaky_relu(self.modulate_0(normalised, semantics), 0.2))
@@ -122,14 +124,14 @@ class Modulation(nn.Module):
         self.gamma = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
         self.beta = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
 
-    def forward(self, normalised: Tensor, semantics: SemanticMap) -> Tensor:
+    def forward(self, normalised: Tensor, semantics: Condition) -> Tensor:
         """(N, features, H, W) and the map of the same size -> (N, features, H, W)."""
         hidden = F.relu(self.shared(semantics.dense(compute_type(self.shared.weight))))  # (N, hidden, H, W)
         out: Tensor = normalised * (1 + self.gamma(hidden)) + self.beta(hidden)
         return out
 
 
-def repeatable(x: Tensor, semantics: SemanticMap) -> Tensor:
+def repeatable(x: Tensor, semantics: Condition) -> Tensor:
     """The features at a size that :func:`modulate` brings to the map's, and of which there are statistics."""
     height, width = semantics.size
     if tuple(x.shape[-2:]) in [(height, width), (height / 2, width / 2)] and x[0, 0].numel() > 1:
@@ -137,7 +139,7 @@ def repeatable(x: Tensor, semantics: SemanticMap) -> Tensor:
     return up_sampled(x, semantics)
 
 
-def up_sampled(x: Tensor, semantics: SemanticMap) -> Tensor:
+def up_sampled(x: Tensor, semantics: Condition) -> Tensor:
     """The features at the map's size, by their nearest neighbours."""
     return x if tuple(x.shape[-2:]) == semantics.size else F.interpolate(x, size=semantics.size, mode="nearest")
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.adversarial import LeastSquaresLoss
 from i2i.losses.divergence import kl_divergence as ours
@@ -14,7 +15,7 @@ from i2i.losses.matching import FeatureMatchingLoss
 from i2i.losses.objective import Objective, Regularizer, View
 from i2i.losses.perceptual import PerceptualLoss
 from i2i.nn.features import VGG19Features
-from i2i.semantics import Condition, SemanticMap
+from i2i.semantics import SemanticMap
 
 
 def features(scales: int = 2, layers: int = 3, grad: bool = False) -> list[list[Tensor]]:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from i2i.checkpoint import load_file, restore
-from i2i.convert import Official, convert, load_official, our_name
+from i2i.convert import Official, convert, load_official
+from i2i.convert.spade import our_name
 from i2i.errors import InputError
 from i2i.losses.adversarial import AdversarialLoss, HingeLoss, LeastSquaresLoss, VanillaLoss, WassersteinLoss
 from i2i.losses.divergence import kl_divergence
@@ -261,9 +262,3 @@ def test_what_is_wrong_is_named_in_one_line(copy: Path, spoil: Callable[[Path], 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: no such folder"):
         load_official(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("name", ["pix2pixhd-global", "pix2pixhd-local-features"])
-def test_another_kind_of_generator_is_named(shared: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"netG is '(global|local)'"):
-        load_official(shared / "golden" / name)

@@ -1,0 +1,89 @@
+"""Painting: the label map after every stroke in, the picture out, of which only what the stroke changed is computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from i2i.errors import InputError
+from i2i.nn.folded import FoldedSPADE
+from i2i.nn.incremental import IncrementalSPADE, Work
+from i2i.pictures import Pixels, to_pixels
+
+if TYPE_CHECKING:
+    from i2i.styles import Photo
+    from i2i.synthesizer import Synthesizer
+
+
+class Canvas:
+    """What :meth:`Synthesizer.canvas` returns: one picture that is painted, by one painter.
+
+    Calls must not overlap, while any number of canvases may share a synthesizer, in threads of their own. Where the
+    generator is SPADE, see :mod:`i2i.nn.incremental` for what is computed anew and what is kept, and how much that
+    takes; every other generator makes the whole picture at each update.
+
+    >>> canvas = synthesizer.canvas()  # doctest: +SKIP
+    >>> picture = canvas.update(labels, seed=1)  # doctest: +SKIP
+    >>> labels[40:60, 80:90] = 3  # doctest: +SKIP
+    >>> picture = canvas.update(labels)  # in the same style  # doctest: +SKIP
+
+    Args:
+        synthesizer: whose pictures they are.
+    """
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        self._synthesizer = synthesizer
+        generator = synthesizer.generator
+        # What is made of it may be another function of map and style, so the class itself is asked for.
+        self._incremental = IncrementalSPADE(generator) if type(generator) is FoldedSPADE else None
+        self._style: Tensor | None = None
+
+    @property
+    def work(self) -> Work | None:
+        """What the last update took, in pixels of the padded map; None where every picture is made whole."""
+        return None if self._incremental is None else self._incremental.work
+
+    @property
+    def bytes(self) -> int:
+        """Memory of what is kept between updates."""
+        return 0 if self._incremental is None else self._incremental.bytes
+
+    @torch.inference_mode()
+    def update(
+        self,
+        labels: Tensor | NDArray[Any],
+        instances: Tensor | NDArray[Any] | None = None,
+        style: Tensor | Photo | None = None,
+        seed: int | None = None,
+    ) -> Pixels:
+        """The picture of a map: the same as the synthesizer's, up to rounding.
+
+        Args:
+            labels: (H, W) integers in [0, number of classes); a map of another size starts
+                anew.
+            instances: instance ids of the same shape, for models with instance edges; class borders serve without.
+            style: a latent vector (style_dim,), or a photo whose style to take. None keeps that of the last picture.
+            seed: of another style that is drawn; the first one is drawn in any case where none is given.
+
+        Returns:
+            (H, W, 3) uint8.
+
+        Raises:
+            InputError: more than one map, a label out of range, shapes that do not fit, a style the model cannot take.
+                The canvas then is as it was.
+        """
+        condition = self._synthesizer.condition(labels, instances)
+        if condition.batch != 1:
+            raise InputError(f"a canvas takes one label map (H, W); got {condition.batch} of them")
+        chosen = self._style
+        if chosen is None or style is not None or seed is not None:
+            chosen = self._synthesizer.style(condition, style, seed)
+        draw = self._synthesizer.generator if self._incremental is None else self._incremental.update
+        height, width = labels.shape[-2:]
+        photo: Tensor = draw(condition, chosen)
+        self._style = chosen
+        picture: Pixels = to_pixels(photo[:, :, :height, :width])[0]
+        return picture

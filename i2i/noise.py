@@ -1,0 +1,252 @@
+"""Label maps with noise channels beside the labels: the "3-D noise" of OASIS (Sushko et al. 2021, section 3.3).
+
+Every pixel has a noise vector that all layers see beside its label. Where the vector is the same over a whole region, a
+pixel is told by two integers, label and region, and the map keeps its few patterns: see
+:mod:`i2i.nn.pattern_modulation`. Noise of every pixel for itself is a dense tensor.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from i2i.errors import InputError
+from i2i.patterns import Patterns, find_patterns
+from i2i.pixels import Pixels
+from i2i.semantics import SemanticMap
+
+
+class Regions:
+    """Which pixels share a noise vector, numbered over the whole batch. Other sizes and patterns are found once.
+
+    Args:
+        index: (N, H, W) int64 in [0, count), the region of each pixel.
+        count: number of regions.
+    """
+
+    def __init__(self, index: Tensor, count: int) -> None:
+        self.index = index
+        self.count = count
+        self._resized: dict[tuple[int, int], Regions] = {}
+        self._patterns: dict[int, Patterns] = {}
+
+    def resized(self, height: int, width: int) -> Regions:
+        """Nearest-neighbour copy of another size, by PyTorch's ``mode="nearest"`` rule."""
+        if (height, width) == tuple(self.index.shape[-2:]):
+            return self
+        if (height, width) not in self._resized:
+            with torch.inference_mode(mode=False):  # it is kept, and may be asked for where a gradient is wanted next
+                index = F.interpolate(self.index[:, None].float(), size=(height, width), mode="nearest")  # exact < 2²⁴
+                self._resized[height, width] = Regions(index[:, 0].long(), self.count)
+        return self._resized[height, width]
+
+    def patterns(self, semantics: SemanticMap, kernel: int) -> Patterns:
+        """The distinct neighbourhoods of (region, label) in a map of these regions' size.
+
+        Args:
+            semantics: the map that the regions belong to; always the same.
+            kernel: size of the windows.
+        """
+        if self.count == 1:
+            return semantics.patterns(*semantics.size, kernel)
+        if kernel not in self._patterns:
+            codes = self.index * semantics.num_codes + semantics.codes
+            self._patterns[kernel] = find_patterns(codes, self.count * semantics.num_codes, kernel)
+        return self._patterns[kernel]
+
+
+class NoisyMap(ABC):
+    """A batch of label maps with noise channels after those of the labels: a condition like any other.
+
+    Args:
+        semantics: the label maps.
+        noise_channels: length of each noise vector.
+    """
+
+    def __init__(self, semantics: SemanticMap, noise_channels: int) -> None:
+        self.semantics = semantics
+        self.noise_channels = noise_channels
+
+    @property
+    def channels(self) -> int:
+        """Channels of the labels and of the noise."""
+        return self.semantics.channels + self.noise_channels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.semantics.size
+
+    @property
+    def batch(self) -> int:
+        """N, the number of maps."""
+        return self.semantics.batch
+
+    @property
+    def device(self) -> torch.device:
+        """Where the maps lie."""
+        return self.semantics.device
+
+    def dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(N, channels, H, W): the one-hot labels, the edges where there are any, the noise."""
+        return torch.cat([self.semantics.dense(dtype), self.noise_map().to(dtype)], 1)
+
+    @abstractmethod
+    def noise_map(self) -> Tensor:
+        """(N, noise_channels, H, W)."""
+
+    @abstractmethod
+    def resized(self, height: int, width: int) -> Self:
+        """Of another size, labels and noise by their nearest neighbours."""
+
+    @abstractmethod
+    def repeated(self, times: int) -> Self:
+        """The batch ``times`` over, with the same noise each time."""
+
+    @abstractmethod
+    def gathered(self, pixels: Pixels) -> Self:
+        """Of other pixels, labels and noise alike."""
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """On another device."""
+
+
+class RegionNoiseMap(NoisyMap):
+    """Noise that is the same all over each region.
+
+    Args:
+        semantics: the label maps.
+        regions: of their pixels.
+        noise: (regions.count, noise_channels), a vector for each region.
+    """
+
+    def __init__(self, semantics: SemanticMap, regions: Regions, noise: Tensor) -> None:
+        super().__init__(semantics, noise.shape[1])
+        self.regions = regions
+        self.noise = noise
+
+    def noise_map(self) -> Tensor:
+        """(N, noise_channels, H, W)."""
+        return F.embedding(self.regions.index, self.noise).permute(0, 3, 1, 2)
+
+    def patterns(self, height: int, width: int, kernel: int = 3) -> Patterns:
+        """As :meth:`SemanticMap.patterns`, where a code is ``region · (codes of the labels) + (code of the label)``."""
+        return self.regions.resized(height, width).patterns(self.semantics.resized(height, width), kernel)
+
+    def resized(self, height: int, width: int) -> RegionNoiseMap:
+        """Of another size, labels and regions by their nearest neighbours."""
+        return RegionNoiseMap(self.semantics.resized(height, width), self.regions.resized(height, width), self.noise)
+
+    def repeated(self, times: int) -> RegionNoiseMap:
+        """The batch ``times`` over, with the same noise each time."""
+        regions = Regions(self.regions.index.repeat(times, 1, 1), self.regions.count)
+        return RegionNoiseMap(self.semantics.repeated(times), regions, self.noise)
+
+    def gathered(self, pixels: Pixels) -> RegionNoiseMap:
+        """Of other pixels, labels and noise alike."""
+        regions = Regions(pixels.of_maps(self.regions.index), self.regions.count)
+        return RegionNoiseMap(self.semantics.gathered(pixels), regions, self.noise)
+
+    def to(self, device: torch.device | str) -> RegionNoiseMap:
+        """On another device."""
+        regions = Regions(self.regions.index.to(device), self.regions.count)
+        return RegionNoiseMap(self.semantics.to(device), regions, self.noise.to(device))
+
+
+class PixelNoiseMap(NoisyMap):
+    """Noise of every pixel for itself.
+
+    Args:
+        semantics: the label maps.
+        noise: (N, noise_channels, H, W).
+    """
+
+    def __init__(self, semantics: SemanticMap, noise: Tensor) -> None:
+        super().__init__(semantics, noise.shape[1])
+        self.noise = noise
+
+    def noise_map(self) -> Tensor:
+        """(N, noise_channels, H, W)."""
+        return self.noise
+
+    def resized(self, height: int, width: int) -> PixelNoiseMap:
+        """Of another size, labels and noise by their nearest neighbours."""
+        noise = F.interpolate(self.noise, size=(height, width), mode="nearest")
+        return PixelNoiseMap(self.semantics.resized(height, width), noise)
+
+    def repeated(self, times: int) -> PixelNoiseMap:
+        """The batch ``times`` over, with the same noise each time."""
+        return PixelNoiseMap(self.semantics.repeated(times), self.noise.repeat(times, 1, 1, 1))
+
+    def gathered(self, pixels: Pixels) -> PixelNoiseMap:
+        """Of other pixels, labels and noise alike."""
+        return PixelNoiseMap(self.semantics.gathered(pixels), pixels.of_photos(self.noise))
+
+    def to(self, device: torch.device | str) -> PixelNoiseMap:
+        """On another device."""
+        return PixelNoiseMap(self.semantics.to(device), self.noise.to(device))
+
+
+Patterned = SemanticMap | RegionNoiseMap
+"""The conditions that have label patterns; others are dense."""
+
+
+@dataclass(frozen=True)
+class FoundRegions:
+    """The regions of a batch, and where each stands in noise that is given as (N, K, noise_channels).
+
+    Attributes:
+        regions: R of them, over the whole batch.
+        image: (R,) int64, the map that each lies in.
+        place: (R,) int64 in [0, K), which of the vectors of that map is its own.
+        label: (R,) int64, its class.
+        places: K.
+    """
+
+    regions: Regions
+    image: Tensor
+    place: Tensor
+    label: Tensor
+    places: int
+
+
+@torch.inference_mode(mode=False)  # regions are kept with the map, whoever asked for them first
+def image_regions(semantics: SemanticMap) -> Regions:
+    """One region for each map of the batch."""
+    images = torch.arange(semantics.batch, device=semantics.device)
+    return Regions(images[:, None, None].expand(semantics.labels.shape), semantics.batch)
+
+
+@torch.inference_mode(mode=False)
+def class_regions(semantics: SemanticMap) -> FoundRegions:
+    """One region for each class that occurs in a map; the place of a class is its label."""
+    images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
+    found, index = torch.unique(images * semantics.num_classes + semantics.labels, return_inverse=True)
+    label = found % semantics.num_classes
+    return FoundRegions(Regions(index, len(found)), found // semantics.num_classes, label, label, semantics.num_classes)
+
+
+@torch.inference_mode(mode=False)
+def instance_regions(semantics: SemanticMap) -> FoundRegions:
+    """One region for each instance in a map, where an id in two classes is two instances; placed by class, then by id.
+
+    Raises:
+        InputError: the map has no instances.
+    """
+    if semantics.instances is None:
+        raise InputError("there are no instance maps, which noise for each instance needs; choose noise for each class")
+    ids, instance = torch.unique(semantics.instances, return_inverse=True)
+    images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
+    keys = (images * semantics.num_classes + semantics.labels) * len(ids) + instance
+    found, index = torch.unique(keys, return_inverse=True)
+    image, label = found // len(ids) // semantics.num_classes, found // len(ids) % semantics.num_classes
+    counts = torch.bincount(image, minlength=semantics.batch)
+    first = counts.cumsum(0) - counts  # regions of the maps before
+    place = torch.arange(len(found), device=semantics.device) - first[image]
+    return FoundRegions(Regions(index, len(found)), image, place, label, int(counts.max()))
