@@ -18,7 +18,11 @@ from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.generator import Generator
+from i2i.nn.instance_encoder import InstanceEncoder
+from i2i.nn.oasis import OASISGenerator
 from i2i.nn.patchgan import MultiscalePatchGAN
+from i2i.nn.pix2pixhd import GlobalGenerator, LocalEnhancer
+from i2i.nn.segmenter import SegmentationDiscriminator
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import SemanticMap
 
@@ -35,8 +39,8 @@ class Family:
         classes: classes of the label maps.
         edges: whether the networks take the edges between instances, one more channel.
         generator: makes it for a number of label channels, the only argument that is not stated here.
-        discriminator: likewise.
-        encoder: makes the style encoder, in families that have one.
+        discriminator: likewise; where it names classes (OASIS), there are no edges, and the channels are the classes.
+        encoder: makes the encoder of styles or instance features, in families that have one.
     """
 
     name: str
@@ -63,9 +67,8 @@ class Family:
             generator = self.generator(channels)
             discriminator = self.discriminator(channels)
             encoder = None if self.encoder is None else self.encoder()
-            maps = torch.zeros(1, height, width, dtype=torch.int32)
-            edges = torch.zeros(1, height, width, dtype=torch.bool) if self.edges else None
-        condition = SemanticMap(maps, classes, edges, maps if self.edges else None)
+        maps = torch.zeros(1, height, width, dtype=torch.int32)
+        condition = SemanticMap.from_labels(maps, classes, maps if self.edges else None)
         try:
             work: int | str = multiply_accumulates(generator, condition)
         except InputError as reason:  # the generator says which sizes it takes
@@ -114,8 +117,9 @@ def multiply_accumulates(generator: Generator, condition: Condition) -> int:
     the map.
 
     Args:
-        generator: is put into evaluation mode and, where it knows other ways, onto the dense one.
-        condition: the batch; on the meta device, as the generator, nothing is computed.
+        generator: on the meta device nothing is computed. It is put into evaluation mode and, where it knows other
+            ways, onto the dense one.
+        condition: the batch, on the CPU: what style it takes may depend on its values.
 
     Raises:
         InputError: the generator does not take the condition.
@@ -123,13 +127,15 @@ def multiply_accumulates(generator: Generator, condition: Condition) -> int:
     generator.eval()
     if hasattr(generator, "modulation"):
         setattr(generator, "modulation", "dense")  # noqa: B010 - it is no attribute of every generator
+    device = next(generator.parameters()).device
     style = generator.draw(condition)
     with FlopCounterMode(display=False) as counter:
-        generator(condition, style)
+        generator(condition.to(device), None if style is None else style.to(device))
     return int(counter.get_total_flops()) // 2
 
 
 _SPADE_D = partial(MultiscalePatchGAN, width=64, layers=4, scales=2)
+_PIX2PIXHD_D = partial(MultiscalePatchGAN, width=64, layers=4, scales=2, spectral=False, init="normal")
 
 FAMILIES = (
     Family(
@@ -162,5 +168,46 @@ FAMILIES = (
         generator=partial(SPADEGenerator, width=64, upsamplings=5, style_dim=256, base_size=(8, 8)),
         discriminator=_SPADE_D,
         encoder=partial(StyleEncoder, style_dim=256, width=64),
+    ),
+    Family(
+        name="pix2pixHD, global",
+        data="Cityscapes",
+        configs=("configs/cityscapes/pix2pixhd.yaml",),
+        size=(512, 1024),
+        classes=35,
+        edges=True,
+        generator=partial(GlobalGenerator, width=64, downsamplings=4, blocks=9),
+        discriminator=_PIX2PIXHD_D,
+    ),
+    Family(
+        name="pix2pixHD with instance features",
+        data="Cityscapes",
+        configs=("configs/cityscapes/pix2pixhd.yaml", "configs/options/instance_features.yaml"),
+        size=(512, 1024),
+        classes=35,
+        edges=True,
+        generator=partial(GlobalGenerator, width=64, downsamplings=4, blocks=9, feature_channels=3),
+        discriminator=_PIX2PIXHD_D,
+        encoder=partial(InstanceEncoder, features=3, width=16),
+    ),
+    Family(
+        name="pix2pixHD, enhancer",
+        data="Cityscapes",
+        configs=("configs/cityscapes/pix2pixhd_enhancer.yaml",),
+        size=(1024, 2048),
+        classes=35,
+        edges=True,
+        generator=partial(LocalEnhancer, width=32, levels=1, blocks=3, coarse_downsamplings=4, coarse_blocks=9),
+        discriminator=partial(_PIX2PIXHD_D, scales=3),
+    ),
+    Family(
+        name="OASIS",
+        data="ADE20K",
+        configs=("configs/ade20k/oasis.yaml",),
+        size=(256, 256),
+        classes=151,
+        edges=False,
+        generator=partial(OASISGenerator, width=64, noise_channels=64, noise="image"),
+        discriminator=partial(SegmentationDiscriminator, width=64),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ def configuration(*paths: str | Path) -> dict[str, Any]:
 
 def build(described: dict[str, Any], **given: Any) -> Any:
     module, _, name = described["class_path"].rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    taken = {key: value for key, value in given.items() if key in inspect.signature(cls).parameters}
     with torch.device("meta"):
-        return getattr(importlib.import_module(module), name)(**described.get("init_args", {}), **given)
+        return cls(**described.get("init_args", {}), **taken)
 
 
 def same(ours: nn.Module | None, described: dict[str, Any] | None, **given: Any) -> None:
@@ -58,11 +61,13 @@ def test_the_table_says_what_its_configurations_say(family: Family) -> None:
     config = configuration(*family.configs)
     model, given = config["model"], config["data"]
     data = DataModule(build(given["source"]), build(given["resize"]))
-    assert (data.semantics.channels, data.resize.size) == (family.classes + family.edges, family.size)
+    assert (data.num_classes, data.semantics.channels) == (family.classes, family.classes + family.edges)
+    assert data.resize.size == family.size
     channels = data.label_channels
     with torch.device("meta"):
-        same(family.generator(channels), model["generator"], label_channels=channels)
-        same(family.discriminator(channels), model["discriminator"], label_channels=channels)
+        linked = {"label_channels": channels, "num_classes": data.num_classes}
+        same(family.generator(channels), model["generator"], **linked)
+        same(family.discriminator(channels), model["discriminator"], **linked)
         same(None if family.encoder is None else family.encoder(), model.get("encoder"))
 
 
@@ -87,6 +92,7 @@ def test_published_figures() -> None:
     assert ade.discriminator / 1e6 == pytest.approx(5.8, abs=0.05)
     assert cityscapes.size == (256, 512)
     assert cityscapes.multiply_accumulates / 1e9 == pytest.approx(281, abs=0.5)
+    assert sizes("pix2pixHD, global", "Cityscapes").generator / 1e6 == pytest.approx(182.5, abs=0.05)
 
 
 def test_multiply_accumulates_of_spade_are_those_of_its_convolutions() -> None:
@@ -110,7 +116,7 @@ def test_multiply_accumulates_of_spade_are_those_of_its_convolutions() -> None:
             network(SemanticMap(labels, 4), None if style_dim is None else torch.zeros(1, style_dim))
         with torch.device("meta"):
             empty = SPADEGenerator(4, style_dim, width=2, hidden=3, base_size=(2, 3))
-            condition = SemanticMap(torch.zeros(1, 64, 96, dtype=torch.long), 4)
+        condition = SemanticMap(torch.zeros(1, 64, 96, dtype=torch.long), 4)
         assert multiply_accumulates(empty, condition) == sum(counts) > 0
 
 
@@ -132,7 +138,8 @@ def test_multiply_accumulates_by_hand() -> None:
             return out
 
     with torch.device("meta"):
-        network, condition = Tiny(), SemanticMap(torch.zeros(1, 8, 12, dtype=torch.long), 2)
+        network = Tiny()
+    condition = SemanticMap(torch.zeros(1, 8, 12, dtype=torch.long), 2)
     pixels = 4 * 6  # of the half-sized features
     assert multiply_accumulates(network, condition) == pixels * (16 * 2 * 5) + pixels * (16 * 5 * 3) + 7 * 5
     assert parameters(network) == (16 * 2 * 5 + 5) + (16 * 5 * 3 + 3) + (7 * 5 + 5)

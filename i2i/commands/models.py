@@ -11,8 +11,8 @@ from i2i.families import FAMILIES, Family, Sizes
 _HEADER = ("model", "on", "photo", "channels", "G", "D", "E", "GMAC", "train with i2i fit …")
 _NUMBERS = slice(3, 8)  # columns that are aligned at the right
 _NOTES = """
-G, D, E: millions of parameters of generator, discriminator and style encoder. Channels: classes, and one for the edges
-between instances where the data set has any. GMAC: 10^9 multiply-accumulates of G for one photo, convolutions over
+G, D, E: millions of parameters of generator, discriminator and encoder. Channels: classes, and one for the edges
+between instances where the networks take them. GMAC: 10^9 multiply-accumulates of G for one photo, convolutions over
 one-hot labels counted in full; look-ups by label pattern need fewer, see i2i benchmark. Configurations are in the
 folder configs of the checkout."""
 
@@ -22,7 +22,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = Parser("i2i models", description="The families of models. Without options each on its own data set.")
     add = parser.add_argument
     add("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of the photos, for example 512 1024")
-    add("--classes", type=int, help="classes of the label maps; edges come on top where the data set has instances")
+    add("--classes", type=int, help="classes of the label maps; edges between instances come on top")
     options = parser.parse_args(arguments[1:])
     if options.size and min(options.size) < 1:
         raise InputError(f"--size is {options.size[0]} {options.size[1]}; allowed are 1 and more")
