@@ -12,6 +12,7 @@ from i2i.errors import InputError
 from i2i.nn.folded import FoldedSPADE
 from i2i.nn.incremental import IncrementalSPADE, Work
 from i2i.pictures import Pixels, to_pixels
+from i2i.semantics import LabelSemantics, SemanticMap
 
 if TYPE_CHECKING:
     from i2i.styles import Photo
@@ -35,6 +36,8 @@ class Canvas:
     """
 
     def __init__(self, synthesizer: Synthesizer) -> None:
+        if not isinstance(synthesizer.semantics, LabelSemantics):
+            raise InputError("a canvas is a label map that is painted; this model translates images")
         self._synthesizer = synthesizer
         generator = synthesizer.generator
         # What is made of it may be another function of map and style, so the class itself is asked for.
@@ -76,6 +79,7 @@ class Canvas:
                 The canvas then is as it was.
         """
         condition = self._synthesizer.condition(labels, instances)
+        assert isinstance(condition, SemanticMap)
         if condition.batch != 1:
             raise InputError(f"a canvas takes one label map (H, W); got {condition.batch} of them")
         chosen = self._style

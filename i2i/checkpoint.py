@@ -19,16 +19,16 @@ import torch
 from torch import Tensor, nn
 
 import i2i
+from i2i.condition import Semantics
 from i2i.errors import InputError
 from i2i.recipe import build, recipe
-from i2i.semantics import LabelSemantics
 
 FORMAT = 1
 
 
 def describe(
     generator: nn.Module,
-    semantics: LabelSemantics,
+    semantics: Semantics,
     encoder: nn.Module | None = None,
     discriminator: nn.Module | None = None,
     encoding: object | None = None,
@@ -59,7 +59,7 @@ def describe(
 def save_model(
     path: str | Path,
     generator: nn.Module,
-    semantics: LabelSemantics,
+    semantics: Semantics,
     encoder: nn.Module | None = None,
     discriminator: nn.Module | None = None,
     encoding: object | None = None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -43,3 +45,16 @@ class Condition(Protocol):
 
     def to(self, device: torch.device | str) -> Self:
         """On another device."""
+
+
+class Semantics(ABC):
+    """How a model reads its condition."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Channels of the condition; what the networks take as ``label_channels``."""
+
+    @abstractmethod
+    def read(self, batch: Mapping[str, Any]) -> Condition:
+        """The condition of a batch of the loader."""

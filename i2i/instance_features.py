@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
@@ -50,7 +51,7 @@ def checked_features(features: Features, generator: Generator, instances: Tensor
 def feature_maps(
     generator: Generator,
     encoder: nn.Module | None,
-    condition: SemanticMap,
+    condition: Condition,
     photo: Tensor | None,
     features: Mapping[int, Tensor],
     random: torch.Generator,
@@ -77,13 +78,14 @@ def feature_maps(
     elif set(InstanceIndex.of(condition).ids.tolist()) <= features.keys():  # nothing is to be drawn
         found = [torch.zeros(condition.batch, generator.feature_channels, *condition.size, device=condition.device)]
         found *= count
+    elif isinstance(encoder, InstanceEncoder) and isinstance(condition, SemanticMap):
+        found = [encoder.draw(condition, random) for _ in range(count)]
     else:
-        draw = encoder.draw if isinstance(encoder, InstanceEncoder) else generator.draw
-        found = [draw(condition, random) for _ in range(count)]
+        found = [style for _ in range(count) if (style := generator.draw(condition, random)) is not None]
     return [with_features(style, condition, features) for style in found]
 
 
-def with_features(style: Tensor, condition: SemanticMap, features: Mapping[int, Tensor]) -> Tensor:
+def with_features(style: Tensor, condition: Condition, features: Mapping[int, Tensor]) -> Tensor:
     """A map of features (N, C, H, W) in which some instances have the given ones instead."""
     if not features:
         return style

@@ -22,6 +22,17 @@ def to_pixels(photos: Tensor) -> Pixels:
     return np.asarray(scaled.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
 
 
+def visible(images: Tensor) -> Tensor:
+    """(N, C, H, W) of any number of channels in [-1, 1] -> (N, 3, H, W), for people to look at.
+
+    Three channels are RGB, four RGBA, laid on white; of other numbers the mean is shown, as grey.
+    """
+    if images.shape[1] == 4:
+        alpha = (images[:, 3:] + 1) / 2
+        return images[:, :3] * alpha + (1 - alpha)
+    return images if images.shape[1] == 3 else images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+
+
 def from_pixels(photos: Pixels) -> Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(photos)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2i.condition import Semantics
 from i2i.errors import InputError
 from i2i.patterns import Patterns, Windows, find_patterns, number_windows
 from i2i.pixels import Pixels
@@ -212,7 +213,7 @@ class SemanticMap:
 
 
 @recorded
-class LabelSemantics:
+class LabelSemantics(Semantics):
     """How a model reads its condition: turns a batch of labels (and instances) into a :class:`SemanticMap`.
 
     Args:
@@ -231,6 +232,8 @@ class LabelSemantics:
 
     def read(self, batch: Mapping[str, Any]) -> SemanticMap:
         """The condition of a batch of the loader."""
+        if "labels" not in batch:
+            raise InputError(f"the model takes label maps of {self.num_classes} classes, but the data has images")
         return self(batch["labels"], batch.get("instances"))
 
     def __call__(self, labels: Maps, instances: Maps | None = None) -> SemanticMap:

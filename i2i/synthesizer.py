@@ -1,4 +1,4 @@
-"""Inference: a model file, label maps in, photographs out. Needs neither Lightning nor a configuration."""
+"""Inference: a model file, label maps or images in, photographs out. Needs neither Lightning nor a configuration."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ from torch import Tensor, nn
 from i2i.canvas import Canvas
 from i2i.checkpoint import load_file, restore
 from i2i.classes import ClassTable, LabelEncoding
+from i2i.condition import Condition, Semantics
+from i2i.data.conditions import Images, image_batch
 from i2i.data.files import read_instances, read_labels
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.image_map import ImageSemantics
 from i2i.instance_features import Features, checked_features, fitted_photo
 from i2i.nn.generator import Generator
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
-from i2i.semantics import LabelSemantics, SemanticMap
+from i2i.semantics import LabelSemantics
 from i2i.styles import Photo, Styles, photo_pixels
 
 
 class Synthesizer:
-    """Turns label maps into photographs.
+    """Turns label maps, or the images that a model translates, into photographs.
 
     >>> synthesizer = Synthesizer.load("runs/scenes/checkpoints/last.ckpt")  # doctest: +SKIP
     >>> photos = synthesizer(labels, seed=1, count=4)  # doctest: +SKIP
 
     Args:
         generator: called as ``generator(semantics, style)``.
-        semantics: how labels become the generator's condition.
+        semantics: how labels or images become the generator's condition.
         encoder: photo -> (mean, log variance) of the style, for models that have one.
         encoding: how label files become labels.
         resize: how files come to the size the model was trained for.
@@ -44,7 +47,7 @@ class Synthesizer:
     def __init__(
         self,
         generator: Generator,
-        semantics: LabelSemantics,
+        semantics: Semantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
@@ -88,7 +91,7 @@ class Synthesizer:
     @torch.inference_mode()
     def __call__(
         self,
-        labels: Tensor | NDArray[Any],
+        labels: Tensor | NDArray[Any] | Images,
         instances: Tensor | NDArray[Any] | None = None,
         style: Tensor | Photo | None = None,
         seed: int | None = None,
@@ -96,10 +99,12 @@ class Synthesizer:
         features: Features | None = None,
         resample: Sequence[int | str] = (),
     ) -> Pixels:
-        """Photographs of label maps, at the maps' own size.
+        """Photographs of label maps or images, at their own size.
 
         Args:
-            labels: (N, H, W) or (H, W) integers in [0, number of classes).
+            labels: (N, H, W) or (H, W) integers in [0, number of classes). For a model that translates images, those:
+                (N, H, W, C) or (H, W, C) uint8, PIL images, files, or what :meth:`read` gives; see
+                :func:`i2i.data.conditions.image_batch`.
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
             style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take. For a
                 model with instance features the photo of that very map, whose instances keep their looks; without it
@@ -123,16 +128,16 @@ class Synthesizer:
         if resample and count == 1:
             raise InputError("resample tells the pictures of a map apart; it needs a count of at least 2")
         classes = [self._label(name) for name in resample]
-        maps = _maps(labels)
-        ids = None if instances is None else _maps(instances)
+        batch = self._batch(labels, instances)
+        maps, ids = batch[0][1], batch[-1][1]
         height, width = maps.shape[-2:]
-        wanted = {} if features is None else checked_features(features, self.generator, maps if ids is None else ids)
+        wanted = {} if features is None else checked_features(features, self.generator, ids)
         padded = _padded(maps[:1], self.generator.multiple)
-        given = self._styles.given(style, len(maps), (height, width), (padded.shape[1], padded.shape[2]))
+        given = self._styles.given(style, len(maps), (height, width), (padded.shape[-2], padded.shape[-1]))
         random = _random(seed)
         pictures = []
         for i in range(len(maps)):
-            condition = self.condition(maps[i : i + 1], None if ids is None else ids[i : i + 1])
+            condition = self._condition([(name, m[i : i + 1]) for name, m in batch])
             for z in self._styles.choose(condition, given[i], random, count, wanted, classes):
                 pictures.append(to_pixels(self.generator(condition, z)[:, :, :height, :width]))
         return np.concatenate(pictures)
@@ -141,28 +146,30 @@ class Synthesizer:
         """A picture to paint: see :class:`i2i.canvas.Canvas`."""
         return Canvas(self)
 
-    def condition(self, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None) -> SemanticMap:
+    def condition(
+        self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | None = None
+    ) -> Condition:
         """What the generator is conditioned on, on the device; labels and instances as at a call.
 
         The maps are padded to a size that the generator takes, by repeating their last row and column.
         """
-        maps, ids = _maps(labels), None if instances is None else _maps(instances)
-        if ids is not None and ids.shape != maps.shape:
-            raise InputError(f"instances have shape {tuple(ids.shape)}, the labels {tuple(maps.shape)}")
-        padded = [None if m is None else _padded(m, self.generator.multiple).to(self.device) for m in (maps, ids)]
-        assert padded[0] is not None
-        return self.semantics(padded[0], padded[1])
+        return self._condition(self._batch(labels, instances))
 
     @torch.inference_mode()
     def style(
-        self, condition: SemanticMap, style: Tensor | Photo | None = None, seed: int | None = None
+        self, condition: Condition, style: Tensor | Photo | None = None, seed: int | None = None
     ) -> Tensor | None:
         """The style of the first picture that a call would make of one map; None for a model without style."""
         (given,) = self._styles.given(style, 1, condition.size, condition.size)
         return self._styles.choose(condition, given, _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
-        """Label (and instance) files, decoded and brought to the training size: (1, H, W) each."""
+        """Label (and instance) files, decoded and brought to the training size: (1, H, W) each.
+
+        For a model that translates images, an image file: (1, C, H, W) float32 in [-1, 1].
+        """
+        if not isinstance(self.semantics, LabelSemantics):
+            return self._batch(Path(labels), instances)[0][1], None
         encoding = self.encoding or LabelEncoding(ClassTable.numbered(self.semantics.num_classes))
         maps = read_labels(Path(labels), encoding)
         ids = None if instances is None else read_instances(Path(instances))
@@ -172,6 +179,23 @@ class Synthesizer:
             maps = self.resize.apply_labels(maps)
             ids = None if ids is None else self.resize.apply_labels(ids)
         return map_tensor(maps)[None], None if ids is None else map_tensor(ids)[None]
+
+    def _batch(
+        self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | str | Path | None
+    ) -> list[tuple[str, Tensor]]:
+        """What is given, by the loader's names: labels and, where there are any, instances last; or images."""
+        if isinstance(self.semantics, ImageSemantics):
+            if instances is not None:
+                raise InputError("this model translates images; it takes no instances")
+            return [("condition", image_batch(labels, self.semantics.channels, self.resize))]
+        batch = [(n, _maps(m)) for n, m in (("labels", labels), ("instances", instances)) if m is not None]
+        maps, ids = batch[0][1], batch[-1][1]
+        if ids.shape != maps.shape:
+            raise InputError(f"instances have shape {tuple(ids.shape)}, the labels {tuple(maps.shape)}")
+        return batch
+
+    def _condition(self, batch: list[tuple[str, Tensor]]) -> Condition:
+        return self.semantics.read({n: _padded(m, self.generator.multiple).to(self.device) for n, m in batch})
 
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
@@ -196,14 +220,15 @@ class Synthesizer:
         """
         if not isinstance(self.encoder, InstanceEncoder):
             raise InputError("this model has no instance features")
-        ids = None if instances is None else _maps(instances).to(self.device)
-        semantics = self.semantics(_maps(labels).to(self.device), ids)
+        semantics = self.semantics.read({name: m.to(self.device) for name, m in self._batch(labels, instances)})
         pixels = fitted_photo(photo_pixels(photo), semantics.size, semantics.size, self.resize)
         index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
         return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
 
     def _label(self, name: int | str) -> int:
         """The label of a class."""
+        if not isinstance(self.semantics, LabelSemantics):
+            raise InputError("this model translates images; it has no classes to resample")
         names = [] if self.encoding is None else self.encoding.classes.names
         if isinstance(name, str) and name in names:
             return names.index(name)
@@ -224,7 +249,9 @@ def _random(seed: int | None) -> torch.Generator:
     return random
 
 
-def _maps(labels: Tensor | NDArray[Any]) -> Tensor:
+def _maps(labels: Any) -> Tensor:
+    if not isinstance(labels, Tensor | np.ndarray):
+        raise InputError(f"labels are a {type(labels).__name__}; arrays or tensors of ids are taken, files by read()")
     maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
     if maps.dim() < 2:
         raise InputError(f"labels have shape {tuple(maps.shape)}; expected (H, W) or (N, H, W)")

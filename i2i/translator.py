@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
+from i2i.condition import Condition, Semantics
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.history import PictureHistory
@@ -20,21 +21,24 @@ from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.recipe import difference
-from i2i.semantics import LabelSemantics, SemanticMap
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
 
 class Batch(TypedDict, total=False):
-    """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``."""
+    """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``.
+
+    In place of labels there is ``condition`` (N, C, H, W) in [-1, 1] where images are translated.
+    """
 
     photo: Tensor
+    condition: Tensor
     labels: Tensor
     instances: Tensor
     name: list[str]
 
 
 class Translator(TwoPlayerModule):
-    """Trains a generator against a discriminator on paired (label map, photo) data.
+    """Trains a generator against a discriminator on pairs of a label map, or an image, and a photo.
 
     One generator pass an iteration, nothing stale: the generator makes a picture, the discriminator is stepped on it
     (detached) and the photo, then the generator is stepped through the *updated* discriminator on the same picture.
@@ -43,7 +47,7 @@ class Translator(TwoPlayerModule):
         generator: called as ``generator(semantics, style)``; gives (N, 3, H, W) in [-1, 1].
         discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
-        semantics: how the labels of a batch become the networks' condition.
+        semantics: how the labels or images of a batch become the networks' condition.
         encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
         encoding: how label files become labels; only kept, so that a checkpoint needs no other file.
         resize: how photos and maps come to the networks' size; only kept, likewise.
@@ -74,7 +78,7 @@ class Translator(TwoPlayerModule):
         generator: Generator,
         discriminator: nn.Module,
         objective: BaseObjective,
-        semantics: LabelSemantics,
+        semantics: Semantics,
         encoder: nn.Module | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
@@ -119,11 +123,11 @@ class Translator(TwoPlayerModule):
 
     # --- the networks --------------------------------------------------------------------------------------------
 
-    def read(self, batch: Batch) -> SemanticMap:
+    def read(self, batch: Batch) -> Condition:
         """The condition of a batch."""
         return self.semantics.read(batch)
 
-    def style(self, semantics: SemanticMap, photo: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def style(self, semantics: Condition, photo: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """A style for each photo, with the mean and log variance it was drawn from, (N, style_dim) each.
 
         An encoder without a variance gives the style itself. Without an encoder the generator says how to draw one.
@@ -137,7 +141,7 @@ class Translator(TwoPlayerModule):
         logvar = at_least_float32(logvar)  # exp overflows half precision early
         return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean, logvar
 
-    def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
+    def forward(self, semantics: Condition, style: Tensor | None = None) -> Tensor:
         """Pictures of the averaged generator (of the trained one where there is no average), (N, 3, H, W)."""
         return cast(Tensor, (self.generator if self.average is None else self.average)(semantics, style))
 
@@ -204,7 +208,7 @@ class Translator(TwoPlayerModule):
         self.log_step(g_terms, d_terms, photo.shape[0])
 
     def _step_discriminator(
-        self, batch: Batch, semantics: SemanticMap, fake: Tensor, batch_index: int
+        self, batch: Batch, semantics: Condition, fake: Tensor, batch_index: int
     ) -> dict[str, Tensor]:
         photo, boundary = batch["photo"], self.is_boundary(batch_index)
         if self.history is not None:
@@ -218,7 +222,7 @@ class Translator(TwoPlayerModule):
 
     def _step_generator(
         self,
-        semantics: SemanticMap,
+        semantics: Condition,
         fake: Tensor,
         photo: Tensor,
         mean: Tensor | None,
@@ -252,7 +256,7 @@ class Translator(TwoPlayerModule):
     def _measure(self, batch: Batch, split: str) -> None:
         if "photo" in batch:
             error = (self.reconstruct(batch).float() - batch["photo"]).abs().mean() / 2
-            self.log(f"{split}/l1", error, prog_bar=True, sync_dist=True, batch_size=len(batch["labels"]))
+            self.log(f"{split}/l1", error, prog_bar=True, sync_dist=True, batch_size=len(batch["photo"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write what the networks are made of, so that a checkpoint needs no flag and no other file."""

@@ -28,8 +28,8 @@ i2i_train() {
     flags=("$@")
     for ((i = 0; i < ${#flags[@]}; i++)); do
         case "${flags[i]}" in
-            --data.*=* | --config=*) data+=("${flags[i]}") ;;
-            --data.* | -c | --config) data+=("${flags[i]}" "${flags[i + 1]:-}") ;;
+            --data.*=* | --model.generator.*=* | --config=*) data+=("${flags[i]}") ;;
+            --data.* | --model.generator.* | -c | --config) data+=("${flags[i]}" "${flags[i + 1]:-}") ;;
         esac
     done
     .venv/bin/i2i data check -c "configs/$dataset/spade.yaml" --data.source.root "$root" "${data[@]}"

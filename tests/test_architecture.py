@@ -23,6 +23,7 @@ FLOORS = {
     "i2i.region": 0,
     "i2i.recipe": 0,
     "i2i.semantics": 0,
+    "i2i.image_map": 0,
     "i2i.noise": 0,
     "i2i.classes": 0,
     "i2i.checkpoint": 0,

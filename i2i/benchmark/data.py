@@ -44,16 +44,15 @@ def measure_data(data: DataModule, samples: int, upsamplings: int, tick: Callabl
     start, taken = time.perf_counter(), 0
     for batch in data.train_dataloader():
         batches.append(batch)
-        for _ in range(min(len(batch["labels"]), samples - taken)):
+        for _ in range(min(len(batch["name"]), samples - taken)):
             tick()
-        taken += len(batch["labels"])
+        taken += len(batch["name"])
         if taken >= samples:
             break
     waited = time.perf_counter() - start
-    numbering = [_seconds_of_numbering(data.semantics, b, upsamplings) / len(b["labels"]) for b in batches]
     about = {
         "data": type(data.source).__name__,
-        "size": list(batches[0]["labels"].shape[1:]),
+        "size": list(batches[0]["photo"].shape[2:]),
         "batch": data.batch_size,
         "workers": data.workers,
         "samples": samples,
@@ -61,8 +60,11 @@ def measure_data(data: DataModule, samples: int, upsamplings: int, tick: Callabl
     numbers = {
         "samples per second, read in the main process": 1 / float(np.mean(reading)),
         "samples per second, from the loader": taken / waited,
-        "ms numbering the patterns of a sample": 1e3 * float(np.median(numbering)),
     }
+    semantics = data.semantics
+    if isinstance(semantics, LabelSemantics):  # images have no patterns
+        numbering = [_seconds_of_numbering(semantics, b, upsamplings) / len(b["labels"]) for b in batches]
+        numbers["ms numbering the patterns of a sample"] = 1e3 * float(np.median(numbering))
     return Measurement("data", about, numbers=numbers, notes=list(NOTES))
 
 

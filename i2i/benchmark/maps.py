@@ -121,7 +121,7 @@ def painted_maps(size: tuple[int, int], batch: int, count: int, seed: int) -> Ma
         seed: of the landscapes.
     """
     samples = [render(seed + i, size, LIGHTINGS[0]) for i in range(count)]
-    labels = [map_tensor(sample.labels) for sample in samples]
+    labels = [map_tensor(sample.labels) for sample in samples if sample.labels is not None]
     ids = [map_tensor(sample.instances) for sample in samples if sample.instances is not None]
     encoding, edges = _encoding("scenes")
     return _in_batches("scenes", LabelSemantics(encoding.num_classes, edges), labels, ids, batch)

@@ -12,12 +12,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from i2i.classes import ClassTable
 from i2i.data.datamodule import Loader, PreparedSplit, collate
-from i2i.pictures import Pixels, contact_sheet, to_pixels, write_png
+from i2i.pictures import Pixels, contact_sheet, to_pixels, visible, write_png
+from i2i.semantics import LabelSemantics
 from i2i.translator import Batch, Translator
 
 
 class Preview(pl.Callback):
-    """Writes ``previews/epoch_0001.png``: label map | synthesised | real, a row a map.
+    """Writes ``previews/epoch_0001.png``: label map or image | synthesised | real, a row a map.
 
     Args:
         folder: where the pictures go.
@@ -42,7 +43,8 @@ class Preview(pl.Callback):
         dataset = cast(PreparedSplit, cast(Loader, trainer.val_dataloaders).dataset)
         chosen = np.linspace(0, len(dataset) - 1, min(self.count, len(dataset))).round().astype(int)
         rows = [self._row(pl_module, cast(Batch, collate([dataset[int(index)]]))) for index in chosen]
-        captions = ["label map", "synthesised", "real"][: len(rows[0])]
+        condition = "label map" if isinstance(pl_module.semantics, LabelSemantics) else "condition"
+        captions = [condition, "synthesised", "real"][: len(rows[0])]
         sheet = contact_sheet(rows, captions)
         write_png(self.folder / f"epoch_{epoch + 1:04d}.png", sheet)
         for logger in trainer.loggers:
@@ -51,10 +53,15 @@ class Preview(pl.Callback):
 
     def _row(self, translator: Translator, batch: Batch) -> list[Pixels]:
         on_device: Batch = translator.transfer_batch_to_device(batch, translator.device, 0)
-        table = ClassTable.numbered(translator.semantics.num_classes)
-        if translator.encoding is not None:
-            table = translator.encoding.classes
-        row = [table.colourise(batch["labels"][0].numpy()), to_pixels(translator.reconstruct(on_device))[0]]
+        row = [self._condition(translator, batch), to_pixels(translator.reconstruct(on_device))[0]]
         if "photo" in batch:
             row.append(to_pixels(batch["photo"])[0])
         return row
+
+    def _condition(self, translator: Translator, batch: Batch) -> Pixels:
+        if not isinstance(translator.semantics, LabelSemantics):
+            (shown,) = to_pixels(visible(batch["condition"]))
+            return cast(Pixels, shown)
+        encoding = translator.encoding
+        table = ClassTable.numbered(translator.semantics.num_classes) if encoding is None else encoding.classes
+        return table.colourise(batch["labels"][0].numpy())

@@ -47,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     clustered = {f"encoder.{name}": t.cpu() for name, t in encoder.state_dict().items() if name.startswith("cluster_")}
     model = {"i2i": contents["i2i"], "state_dict": {**contents["state_dict"], **clustered}}
     write_atomically(options.out, lambda file: torch.save(model, file))
+    assert data.encoding is not None, "label maps have an encoding"
     print(_summary(np.unique(classes), len(classes), len(found.counts), data.encoding))
     print(f"wrote {options.out}; next: i2i synthesize {options.out} LABELS OUT")
     return 0
@@ -54,6 +55,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _check(model: Path, semantics: LabelSemantics, data: DataModule) -> None:
     own, found = semantics, data.semantics
+    if not isinstance(found, LabelSemantics):
+        raise InputError(f"{model}: trained on label maps, the data set of the configuration has images")
     if (own.num_classes, own.edges) != (found.num_classes, found.edges):
         word = {True: "with", False: "without"}
         raise InputError(

@@ -1,4 +1,4 @@
-"""`i2i data check|write-scenes`: look at a data set before training, or write the procedural one as files."""
+"""`i2i data check|edges|write-scenes`: look at a data set before training, or make one."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import torch
 import yaml
 from jsonargparse import ArgumentParser
 
 from i2i.commands.arguments import Parser
 from i2i.data.check import check_all
 from i2i.data.datamodule import DataModule
+from i2i.data.derive import CannyEdges
+from i2i.data.edges import write_edges
 from i2i.data.scenes import write_scenes
 from i2i.errors import InputError
+from i2i.nn.generator import Generator
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one of the sub-commands; `check` ends with status 1 if training would fail."""
-    parser = Parser("i2i data", description="Data sets: check one, or write the procedural one.")
+    parser = Parser("i2i data", description="Data sets: check one, or make one.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="walk the set of a configuration and report what is wrong with it")
     check.add_argument("-c", "--config", action="append", required=True, help="a configuration of i2i fit")
@@ -29,28 +33,47 @@ def run(arguments: Sequence[str]) -> int:
     write.add_argument("--val", type=int, default=100, help="validation scenes (default 100)")
     write.add_argument("--size", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
     write.add_argument("--seed", type=int, default=0)
+    edges = commands.add_parser("edges", help="from photos to a set for edges -> photo: the folders A and B")
+    edges.add_argument("photos", type=Path, help="folder of photos, or of train, val and test with photos")
+    edges.add_argument("out", type=Path, help="folder to write to; run again, it goes on where it was left")
+    edges.add_argument("--low", type=float, default=5.0, help="gradient, 0 to 255, where edges end (default 5)")
+    edges.add_argument("--high", type=float, default=15.0, help="gradient where edges begin (default 15)")
+    edges.add_argument("--blur", type=float, default=1.0, help="pixels by which photos are smoothed (default 1)")
+    edges.add_argument("--workers", type=int, default=4, help="threads (default 4)")
     options, overrides = parser.parse_known_args(arguments[1:])
-    if options.command == "write-scenes":
-        if overrides:
-            parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+    if options.command == "check":
+        return _check(options.config, overrides)
+    if overrides:
+        parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+    if options.command == "edges":
+        detector = CannyEdges(options.low, options.high, options.blur)
+        count = write_edges(options.photos, options.out, detector, options.workers)
+        print(f"{count} pairs in {options.out}; next: i2i fit -c configs/images/edges.yaml")
+    else:
         write_scenes(options.out, train=options.train, val=options.val, size=tuple(options.size), seed=options.seed)
         print(f"wrote {options.train + options.val} scenes to {options.out}")
-        return 0
-    return _check(options.config, overrides)
+    return 0
 
 
 def _check(configs: Sequence[str], overrides: Sequence[str]) -> int:
-    report = check_all(read_data(configs, overrides))
+    data, multiple = _read(configs, overrides)
+    report = check_all(data, multiple=multiple)
     print(report)
     return 0 if report.ok else 1
 
 
 def read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
     """The data set of configurations of `i2i fit`; later ones and ``--data.…`` flags override."""
+    return _read(configs, overrides)[0]
+
+
+def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule, int]:
+    """The data set, and what height and width must be multiples of for the generator of the configurations."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(DataModule, "data", sub_configs=True)
-    sections = []
+    parser.add_subclass_arguments(Generator, "model.generator", required=False)
+    sections, has_generator = [], False
     for config in configs:
         try:
             content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
@@ -58,5 +81,13 @@ def read_data(configs: Sequence[str], overrides: Sequence[str]) -> DataModule:
             raise InputError(f"cannot read the configuration {config}: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{config}: not a configuration of i2i fit")
-        sections += ["--config", json.dumps({"data": content.get("data", {})})]
-    return cast(DataModule, parser.instantiate(parser.parse_args([*sections, *overrides])).data)
+        section = {"data": content.get("data", {})}
+        if "generator" in (content.get("model") or {}):
+            section["model"] = {"generator": content["model"]["generator"]}
+            has_generator = True
+        sections += ["--config", json.dumps(section)]
+    # Only the sizes that the generator takes are asked for; its channels are the data set's, which is not read yet.
+    channels = ["--model.generator.label_channels", "1"] if has_generator else []
+    with torch.device("meta"):
+        built = parser.instantiate(parser.parse_args([*sections, *overrides, *channels]))
+    return cast(DataModule, built.data), built.model.generator.multiple if has_generator else 1

@@ -1,4 +1,4 @@
-"""`i2i synthesize MODEL LABELS OUT`: a folder of label maps, or one, to photographs."""
+"""`i2i synthesize MODEL LABELS OUT`: a folder of label maps or images, or one, to photographs."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def _maps(given: Path) -> list[Path]:
     names = Counter(_name(path) for path in found)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:
-        raise InputError(f"{given}: two label maps are called {twice!r}; their pictures would have one name")
+        raise InputError(f"{given}: two files are called {twice!r}; their pictures would have one name")
     if not found:
-        raise InputError(f"{given}: no label maps (PNG, BMP, TIFF, …) in this folder")
+        raise InputError(f"{given}: no label maps or images (PNG, TIFF, JPEG, …) in this folder")
     return found
 
 
@@ -81,9 +81,12 @@ def _name(path: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("i2i synthesize", description="Label maps to photographs. The model needs no other flag or file.")
+    parser = Parser(
+        "i2i synthesize",
+        description="Label maps, or the images that a model translates, to photographs. The model needs no other flag.",
+    )
     parser.add_argument("model", type=Path, help="a checkpoint of a training run, or a converted model")
-    parser.add_argument("labels", type=Path, help="a label map or a folder of them, encoded as in training")
+    parser.add_argument("labels", type=Path, help="a label map or image, or a folder of them, as in training")
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--instances", type=Path, help="instance map(s) of the same names; else class borders serve")
     parser.add_argument("--style", type=Path, help="photo whose style the pictures take (models with a style encoder)")

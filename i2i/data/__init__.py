@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from i2i.data.cityscapes import Cityscapes
     from i2i.data.coco_stuff import COCOStuff
     from i2i.data.datamodule import DataModule
+    from i2i.data.derive import CannyEdges, Derivation, Greyscale
     from i2i.data.facades import Facades
     from i2i.data.folder import Folder
+    from i2i.data.images import DerivedImages, PairedImages, SideBySide
     from i2i.data.paired import FileSplit, Pair, Sample, Source, Split
     from i2i.data.preparation import Preparation
     from i2i.data.scenes import Scenes
@@ -35,8 +37,10 @@ _MODULES = {
     "cityscapes": ("Cityscapes",),
     "coco_stuff": ("COCOStuff",),
     "datamodule": ("DataModule",),
+    "derive": ("CannyEdges", "Derivation", "Greyscale"),
     "facades": ("Facades",),
     "folder": ("Folder",),
+    "images": ("DerivedImages", "PairedImages", "SideBySide"),
     "paired": ("FileSplit", "Pair", "Sample", "Source", "Split"),
     "preparation": ("Preparation",),
     "scenes": ("Scenes",),
@@ -55,14 +59,19 @@ __all__ = [
     "ADE20K",
     "COCOStuff",
     "CamVid",
+    "CannyEdges",
     "Cityscapes",
     "DataModule",
+    "Derivation",
+    "DerivedImages",
     "Facades",
     "FileSplit",
     "Fixed",
     "Folder",
+    "Greyscale",
     "NoResize",
     "Pair",
+    "PairedImages",
     "Preparation",
     "Resize",
     "ResizeAndCrop",
@@ -70,6 +79,7 @@ __all__ = [
     "ScaleShortSideAndCrop",
     "ScaleWidthAndCrop",
     "Scenes",
+    "SideBySide",
     "Source",
     "Split",
 ]

@@ -27,7 +27,7 @@ class ADE20K(FileSource):
     def __init__(self, root: str, train: str = "training", val: str = "validation", test: str = "validation") -> None:
         super().__init__(root)
         self.folders = {"train": train, "val": val, "test": test}
-        self.encoding = LabelEncoding(ClassTable.load("ade20k"))
+        self.encoding: LabelEncoding = LabelEncoding(ClassTable.load("ade20k"))
 
     def listing(self, name: str) -> Listing:
         """The pairs of a split; a folder of the full ADE20K data set is recognised and named."""

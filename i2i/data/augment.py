@@ -1,4 +1,4 @@
-"""The random part of the preparation, with albumentations: photo, labels and instances go through one composition."""
+"""The random part of the preparation, with albumentations: photo and condition go through one composition."""
 
 from __future__ import annotations
 
@@ -36,19 +36,24 @@ class Augmentation:
             hue = (-colour_jitter / 10, colour_jitter / 10)
             steps.append(A.ColorJitter(around_one, around_one, around_one, hue, p=1.0))
         self.steps = steps
-        self.compose = A.Compose(steps, additional_targets={"instances": "mask"})
+        self.compose = A.Compose(steps, additional_targets=dict.fromkeys(("labels", "instances", "condition"), "mask"))
 
     def __call__(
-        self, photo: NDArray[np.uint8], labels: Array, instances: Array | None, seed: int
-    ) -> tuple[NDArray[np.uint8], Array, Array | None]:
-        """(H, W, 3), (H, W), (H, W) or None -> the same of the size that ``resize`` gives, aligned as before."""
+        self, photo: NDArray[np.uint8], maps: dict[str, Array], seed: int
+    ) -> tuple[NDArray[np.uint8], dict[str, Array]]:
+        """The photo (H, W, 3) and what lies on it -> the same of the size that ``resize`` gives, aligned as before.
+
+        Args:
+            photo: its colours may change, those of a condition image do not.
+            maps: "labels" and "instances" (H, W), "condition" (H, W, C), those that there are.
+            seed: of all that is random.
+        """
         # one seed per step: with the composition's own seeding all steps would draw the same numbers, and the
         # brightness would follow the place of the crop
         for step, own in zip(self.steps, np.random.SeedSequence(seed).generate_state(len(self.steps)), strict=True):
             step.set_random_seed(int(own))
-        maps = {"mask": labels} if instances is None else {"mask": labels, "instances": instances}
         done = self.compose(image=photo, **maps)
-        return done["image"], done["mask"], done.get("instances")
+        return done["image"], {name: done[name] for name in maps}
 
 
 class _Stretch(A.DualTransform):  # type: ignore[misc]
@@ -63,5 +68,6 @@ class _Stretch(A.DualTransform):  # type: ignore[misc]
         return stretch_photo(img, self.resize.stretched(img.shape[0], img.shape[1], training=True))
 
     def apply_to_mask(self, mask: Array, **params: Any) -> Array:
-        """Labels and instances: by the nearest pixel."""
-        return stretch_map(mask, self.resize.stretched(mask.shape[0], mask.shape[1], training=True))
+        """Labels and instances, (H, W): by the nearest pixel. Condition images, (H, W, C): as photos."""
+        size = self.resize.stretched(mask.shape[0], mask.shape[1], training=True)
+        return stretch_map(mask, size) if mask.ndim == 2 else stretch_photo(mask, size)

@@ -21,7 +21,7 @@ class CamVid(FileSource):
     def __init__(self, root: str, train: str = "train", val: str = "val", test: str = "test") -> None:
         super().__init__(root)
         self.folders = {"train": train, "val": val, "test": test}
-        self.encoding = LabelEncoding(ClassTable.load("camvid"))
+        self.encoding: LabelEncoding = LabelEncoding(ClassTable.load("camvid"))
 
     def listing(self, name: str) -> Listing:
         """The pairs of a split."""

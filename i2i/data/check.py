@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from i2i.classes import LabelEncoding
 from i2i.data.datamodule import DataModule
-from i2i.data.files import read_instances, read_labels, read_photo
-from i2i.data.paired import FileSource, FileSplit, Pair, Source, Split, size_problem
+from i2i.data.paired import FileSource, FileSplit, Source, Split
 from i2i.errors import InputError
-
-T = TypeVar("T")
 
 UNUSED = "(unused channel)"
 
@@ -49,8 +45,8 @@ class SplitReport:
         name: ``train`` or ``val``.
         pairs: number of samples listed.
         photos: how many of them have a photo.
-        sizes: how often each (height, width) of label maps occurs.
-        histogram: (num_classes,) int64, pixels per label.
+        sizes: how often each (height, width) of label maps or condition images occurs.
+        histogram: (num_classes,) int64, pixels per label; empty where the condition is an image.
         problems: one line for each thing that is wrong, with the file's name.
     """
 
@@ -67,7 +63,7 @@ class Report:
     """What a walk over the data found.
 
     Attributes:
-        names: what each label is called; empty where the classes could not be found out.
+        names: what each label is called; empty where there are none, or they could not be found out.
         splits: one report each.
         problems: what is wrong beyond single splits.
     """
@@ -101,26 +97,30 @@ class Report:
         return "\n".join(lines)
 
 
-def check_all(datamodule: DataModule, splits: Sequence[str] = ("train", "val"), progress: bool = True) -> Report:
+def check_all(
+    datamodule: DataModule, splits: Sequence[str] = ("train", "val"), progress: bool = True, multiple: int = 1
+) -> Report:
     """Read every sample of the splits and collect all problems; none is raised.
 
     Args:
         datamodule: its source is walked, its batch size and limits are regarded.
         splits: of ``train``, ``val`` and ``test``.
         progress: show a bar on the standard error output.
+        multiple: height and width that the generator takes are multiples of it.
     """
     try:
         encoding = datamodule.encoding
     except InputError as error:
         return Report([], [], [str(error)])
-    reports = [_check_split(datamodule, encoding, name, progress) for name in splits]
+    classes = 0 if encoding is None else encoding.num_classes
+    reports = [_check_split(datamodule, classes, name, progress, multiple) for name in splits]
     problems = []
     try:
         if any(report.name == "train" and report.pairs and not report.problems for report in reports):
             datamodule.train_dataloader()
     except InputError as error:
         problems.append(str(error))
-    return Report(label_names(encoding), reports, problems)
+    return Report([] if encoding is None else label_names(encoding), reports, problems)
 
 
 def label_names(encoding: LabelEncoding) -> list[str]:
@@ -130,8 +130,8 @@ def label_names(encoding: LabelEncoding) -> list[str]:
     return encoding.classes.names + ["unknown" if label == own_unknown else UNUSED for label in beyond]
 
 
-def _check_split(datamodule: DataModule, encoding: LabelEncoding, name: str, progress: bool) -> SplitReport:
-    report = SplitReport(name, histogram=np.zeros(encoding.num_classes, dtype=np.int64))
+def _check_split(datamodule: DataModule, classes: int, name: str, progress: bool, multiple: int) -> SplitReport:
+    report = SplitReport(name, histogram=np.zeros(classes, dtype=np.int64))
     try:
         split, report.problems = _listed(datamodule.source, name)
     except InputError as error:
@@ -140,21 +140,28 @@ def _check_split(datamodule: DataModule, encoding: LabelEncoding, name: str, pro
     count = min(len(split), datamodule.limits[name] or len(split))
     if count == 0:
         report.problems.append(f"the split {name} has no usable pairs")
-    examine = partial(_examine_files, split) if isinstance(split, FileSplit) else partial(_examine_sample, split)
+    examine = partial(_examine, split, classes)
     shapes = set()
-    for labels, has_photo, histogram, problems in _each(examine, range(count), datamodule.workers, name, progress):
+    for size, has_photo, histogram, problems in _each(examine, range(count), datamodule.workers, name, progress):
         report.pairs += 1
         report.photos += has_photo
         report.problems += problems
-        if labels is not None:
-            report.sizes[labels] += 1
+        if size is not None:
+            report.sizes[size] += 1
             report.histogram += histogram
-            shapes.add(datamodule.resize.size or datamodule.resize.stretched(*labels, training=name == "train"))
+            shapes.add(datamodule.resize.size or datamodule.resize.stretched(*size, training=name == "train"))
     batch = datamodule.batch_size if name == "train" else datamodule.val_batch_size
     if len(shapes) > 1 and batch > 1:
         report.problems.append(
             f"{name}: {len(shapes)} sizes do not fit into batches of {batch}; resize to a fixed size"
         )
+    for height, width in sorted(shapes):
+        if height % multiple or width % multiple:
+            report.problems.append(
+                f"{name}: samples become {height} x {width} by {type(datamodule.resize).__name__}; the generator takes "
+                f"heights and widths that are multiples of {multiple}"
+            )
+            break
     if name == "train" and report.pairs and not report.photos:
         report.problems.append(_no_photos(split.name(0)))
     return report
@@ -165,49 +172,27 @@ def _listed(source: Source, name: str) -> tuple[Split, list[str]]:
     if not isinstance(source, FileSource):
         return source.split(name), []
     listing = source.listing(name)
-    return FileSplit(listing.pairs, source.encoding), list(listing.problems)
+    return source.files(listing.pairs), list(listing.problems)
 
 
 Finding = tuple[tuple[int, int] | None, bool, NDArray[np.int64], list[str]]
-"""The size of the label map (None where it is unreadable), whether there is a photo, its histogram, its problems."""
+"""The size of the condition (None where it is unreadable), whether there is a photo, its histogram, its problems."""
 
 
-def _examine_files(split: FileSplit, index: int) -> Finding:
-    """Read each file for itself, so that one bad file does not hide another."""
-    pair, problems = split.pairs[index], []
-
-    def attempt(read: Callable[[], T]) -> T | None:
+def _examine(split: Split, classes: int, index: int) -> Finding:
+    nothing = None, False, np.zeros(classes, dtype=np.int64)
+    if isinstance(split, FileSplit):
+        sample, problems = split.examine(index)
+        has_photo = split.pairs[index].photo is not None
+    else:
         try:
-            return read()
+            sample, problems = split.read(index), []
         except InputError as error:
-            problems.append(str(error))
-            return None
-
-    labels = attempt(lambda: read_labels(pair.labels, split.encoding))
-    photo = None if pair.photo is None else attempt(partial(read_photo, pair.photo))
-    instances = None if pair.instances is None else attempt(partial(read_instances, pair.instances))
-    problems += _size_lines(pair, labels, photo, instances)
-    return _finding(labels, pair.photo is not None, split.encoding.num_classes, problems)
-
-
-def _size_lines(pair: Pair, labels: Any, photo: Any, instances: Any) -> list[str]:
-    lines = (size_problem(pair, labels, photo, None), size_problem(pair, labels, None, instances))
-    return [line for line in lines if line]
-
-
-def _examine_sample(split: Split, index: int) -> Finding:
-    try:
-        sample = split.read(index)
-    except InputError as error:
-        return _finding(None, False, 0, [str(error)])
-    return _finding(sample.labels, sample.photo is not None, 0, [])
-
-
-def _finding(labels: NDArray[Any] | None, has_photo: bool, classes: int, problems: list[str]) -> Finding:
-    if labels is None:
-        return None, has_photo, np.zeros(0, dtype=np.int64), problems
-    size = (labels.shape[0], labels.shape[1])
-    return size, has_photo, np.bincount(labels.ravel(), minlength=classes), problems
+            return *nothing, [str(error)]
+        has_photo = sample.photo is not None
+    if sample.labels is not None:
+        return sample.size, has_photo, np.bincount(sample.labels.ravel(), minlength=classes), problems
+    return None if sample.condition is None else sample.size, has_photo, nothing[2], problems
 
 
 def _each(examine: Callable[[int], Finding], indices: range, workers: int, name: str, progress: bool) -> list[Finding]:
@@ -231,4 +216,4 @@ def _class_lines(names: list[str], histogram: NDArray[np.int64]) -> list[str]:
 
 
 def _no_photos(name: str) -> str:
-    return f"the training split has label maps without photos (for example {name}); training needs pairs"
+    return f"the training split has no photos (for example {name}); training needs pairs"

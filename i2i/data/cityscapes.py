@@ -26,7 +26,7 @@ class Cityscapes(FileSource):
         super().__init__(root)
         self.has_instances = instances
         self.folders = {"train": train, "val": val, "test": test}
-        self.encoding = LabelEncoding(
+        self.encoding: LabelEncoding = LabelEncoding(
             ClassTable.load("cityscapes"), unknown=[-1, 255], unknown_label=0, extra_channels=1
         )
 

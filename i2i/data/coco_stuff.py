@@ -31,7 +31,7 @@ class COCOStuff(FileSource):
         super().__init__(root)
         self.has_instances = instances
         self.folders = {"train": train, "val": val, "test": test}
-        self.encoding = LabelEncoding(ClassTable.load("coco_stuff"), unknown=[255])
+        self.encoding: LabelEncoding = LabelEncoding(ClassTable.load("coco_stuff"), unknown=[255])
 
     def listing(self, name: str) -> Listing:
         """The pairs of a split."""

@@ -11,12 +11,12 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from i2i.classes import LabelEncoding
+from i2i.condition import Semantics
 from i2i.data.paired import FirstOf, Source, Split
 from i2i.data.preparation import Preparation
 from i2i.data.sampler import EpochSampler
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.semantics import LabelSemantics
 
 Item = dict[str, Any]
 Key = int | tuple[int, int]
@@ -26,7 +26,8 @@ class DataModule(LightningDataModule):
     """Batches of a source: ``photo`` (N, 3, H, W) float32 in [-1, 1], ``labels`` (N, H, W), ``instances``, ``name``.
 
     ``instances`` (N, H, W) int32 are there where the source has them, ``photo`` where the split has photos; ``name`` is
-    a list of strings. Batches are a function of the arguments and the epoch: neither workers nor processes matter.
+    a list of strings. Sources of images have ``condition`` (N, C, H, W) float32 in [-1, 1] in place of labels. Batches
+    are a function of the arguments and the epoch: neither workers nor processes matter.
 
     Args:
         source: the data set.
@@ -70,23 +71,23 @@ class DataModule(LightningDataModule):
         self.limits = {"train": limit_train, "val": limit_val, "test": None}
 
     @property
-    def encoding(self) -> LabelEncoding:
-        """How the label files become labels."""
+    def encoding(self) -> LabelEncoding | None:
+        """How the label files become labels; None where the condition is an image."""
         return self.source.encoding
 
     @property
-    def semantics(self) -> LabelSemantics:
+    def semantics(self) -> Semantics:
         """How a model on this data reads its condition."""
-        return LabelSemantics(self.encoding.num_classes, edges=self.source.has_instances)
+        return self.source.semantics
 
     @property
     def num_classes(self) -> int:
-        """Classes of the label maps, "unknown" included."""
-        return self.encoding.num_classes
+        """Classes of the label maps, "unknown" included; 0 where the condition is an image."""
+        return 0 if self.encoding is None else self.encoding.num_classes
 
     @property
     def label_channels(self) -> int:
-        """Channels of the condition: classes, and the edges where there are instances."""
+        """Channels of the condition: classes, and the edges where there are instances; those of an image."""
         return self.semantics.channels
 
     def dataset(self, name: str, training: bool = False) -> PreparedSplit:
@@ -195,9 +196,10 @@ def collate(items: Sequence[Item]) -> Item:
         InputError: the items differ in size.
     """
     first = items[0]
+    condition = "labels" if "labels" in first else "condition"
     for item in items[1:]:
-        if item["labels"].shape != first["labels"].shape:
-            sizes = " and ".join("x".join(str(side) for side in reversed(i["labels"].shape)) for i in (first, item))
+        if item[condition].shape[-2:] != first[condition].shape[-2:]:
+            sizes = " and ".join("x".join(map(str, reversed(i[condition].shape[-2:]))) for i in (first, item))
             raise InputError(
                 f"{first['name']} and {item['name']} are {sizes} pixels and cannot share a batch; use a resize with a "
                 f"fixed size, or a batch size of 1"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.files import list_images
-from i2i.data.paired import FileSource, Listing, match, shuffled_by_name
+from i2i.data.holdout import shuffled_by_name
+from i2i.data.paired import FileSource, Listing, match
 from i2i.errors import InputError
 
 COUNTS = {"train": 400, "val": 100, "test": 106}
@@ -32,7 +33,7 @@ class Facades(FileSource):
         super().__init__(root)
         self.parts = list(parts)
         self.seed = seed
-        self.encoding = LabelEncoding(ClassTable.load("facades"))
+        self.encoding: LabelEncoding = LabelEncoding(ClassTable.load("facades"))
 
     def listing(self, name: str) -> Listing:
         """The pairs of a split; files without partner are reported with every split, since they belong to none."""

@@ -29,19 +29,50 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, damaged or no photograph.
     """
-    image = _open(path)
+    return image_pixels(_open(path), 3, path)
+
+
+def read_image(path: str | Path, channels: int) -> NDArray[np.uint8]:
+    """Read a condition image as (H, W, channels) uint8, by the rule of :func:`image_pixels`.
+
+    Raises:
+        InputError: as :func:`read_photo`, or a number of channels that image files do not hold.
+    """
+    return image_pixels(_open(path), channels, path)
+
+
+def image_pixels(image: Image.Image, channels: int, name: str | Path) -> NDArray[np.uint8]:
+    """An image as (H, W, channels) uint8, whatever channels and depth it has itself.
+
+    Args:
+        image: of any mode but floating point.
+        channels: 1 gives grey by :func:`grey_of`; 3 RGB, of which grey images make three equal channels; both lay
+            transparency on white; 4 gives RGBA, opaque where the image says nothing of transparency.
+        name: what the errors call it.
+
+    Raises:
+        InputError: floating-point values, more than 16 bits, or another number of channels.
+    """
+    if channels not in (1, 3, 4):
+        raise InputError(f"{name}: images give 1 (grey), 3 (RGB) or 4 (RGBA) channels; {channels} are asked for")
     if image.mode == "F":
-        raise InputError(f"{path}: a floating-point image (mode F) is no photo; allowed are 8- and 16-bit images")
+        raise InputError(f"{name}: a floating-point image (mode F) is no photo; allowed are 8- and 16-bit images")
     if image.mode.startswith("I"):
         wide = np.asarray(image).astype(np.int64)
         if wide.min() < 0 or wide.max() > 65535:
-            raise InputError(f"{path}: values {wide.min()} to {wide.max()}; a photo has 8 or 16 bits, 0 to 65535")
-        grey = (wide >> 8 if wide.max() > 255 else wide).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+            raise InputError(f"{name}: values {wide.min()} to {wide.max()}; a photo has 8 or 16 bits, 0 to 65535")
+        image = Image.fromarray((wide >> 8 if wide.max() > 255 else wide).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+        if channels < 4:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    pixels = np.array(image.convert("RGBA" if channels == 4 else "RGB"), dtype=np.uint8)
+    return grey_of(pixels) if channels == 1 else pixels
+
+
+def grey_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB -> (H, W, 1): the luma of ITU-R BT.601, rounded as PIL does; grey stays as it is."""
+    return np.array(Image.fromarray(photo).convert("L"))[:, :, None]
 
 
 def read_labels(path: str | Path, encoding: LabelEncoding) -> Array:

@@ -11,7 +11,8 @@ import numpy as np
 
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.files import read_ids
-from i2i.data.paired import FileSource, Listing, find_images, match, shuffled_by_name
+from i2i.data.holdout import held_out
+from i2i.data.paired import FileSource, Listing, find_images, match
 from i2i.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -94,12 +95,7 @@ class Folder(FileSource):
         whole = self._pairs(self._base("train"))
         if (self.root / self.folders["val"]).is_dir():
             return whole
-        order = shuffled_by_name([pair.name for pair in whole.pairs], self.seed)
-        chosen = set(order[: max(1, round(self.val_share * len(order)))])
-        pairs = [pair for pair in whole.pairs if (pair.name in chosen) == (name == "val")]
-        if not pairs and not whole.problems:
-            raise InputError(f"{self.root}: {len(order)} pair is too few; one trains and one validates at least")
-        return Listing(pairs, whole.problems)
+        return held_out(whole, self.val_share, self.seed, name == "val", self.root)
 
     def _base(self, name: str) -> Path:
         own = self.root / self.folders[name]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2i.classes import LabelEncoding
+from i2i.condition import Semantics
 from i2i.data.files import list_images, read_instances, read_labels, read_photo
 from i2i.errors import InputError
+from i2i.semantics import LabelSemantics
+
+T = TypeVar("T")
 
 SPLITS = ("train", "val", "test")
 
@@ -26,14 +30,23 @@ class Sample:
     Attributes:
         name: what outputs made from this sample are called.
         photo: (H, W, 3) uint8; None where a set has label maps alone.
-        labels: (H, W) uint8 or int16 labels, already decoded.
+        labels: (H, W) uint8 or int16 labels, already decoded; None where an image is the condition.
         instances: (H, W) int32 ids; None where a set has none.
+        condition: (H, W, C) uint8, the image to be translated; None where labels are the condition.
     """
 
     name: str
     photo: NDArray[np.uint8] | None
-    labels: NDArray[Any]
+    labels: NDArray[Any] | None
     instances: NDArray[np.int32] | None = None
+    condition: NDArray[np.uint8] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the condition, labels or image."""
+        given = self.labels if self.condition is None else self.condition
+        assert given is not None, "a sample has labels or an image as its condition"
+        return given.shape[0], given.shape[1]
 
 
 class Split(Protocol):
@@ -54,12 +67,18 @@ class Source(ABC):
     """A data set: how its label files are to be understood, and its splits.
 
     Attributes:
-        encoding: from the ids or colours of the label files to labels.
+        encoding: from the ids or colours of the label files to labels; None where the condition is an image.
         has_instances: whether every sample carries an instance map.
     """
 
-    encoding: LabelEncoding
+    encoding: LabelEncoding | None
     has_instances: bool
+
+    @property
+    def semantics(self) -> Semantics:
+        """How a model on this data reads its condition: labels, with edges where there are instances."""
+        assert self.encoding is not None, "a source without labels says itself how its condition is read"
+        return LabelSemantics(self.encoding.num_classes, edges=self.has_instances)
 
     @abstractmethod
     def split(self, name: str) -> Split:
@@ -72,11 +91,18 @@ class Source(ABC):
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of one sample."""
+    """The files of one sample.
+
+    Attributes:
+        name: of the sample.
+        photo: None where a set has label maps alone.
+        condition: the label map, or the image that is translated; it may be the photo's own file.
+        instances: the instance map.
+    """
 
     name: str
     photo: Path | None
-    labels: Path
+    condition: Path
     instances: Path | None = None
 
 
@@ -93,10 +119,10 @@ class FileSplit:
 
     Args:
         pairs: the files, in the order of the indices.
-        encoding: of the label maps.
+        encoding: of the label maps; None where the condition is an image.
     """
 
-    def __init__(self, pairs: Sequence[Pair], encoding: LabelEncoding) -> None:
+    def __init__(self, pairs: Sequence[Pair], encoding: LabelEncoding | None) -> None:
         self.pairs = list(pairs)
         self.encoding = encoding
 
@@ -113,14 +139,25 @@ class FileSplit:
         Raises:
             InputError: a file is unreadable, a label is out of range, or the files differ in size.
         """
-        pair = self.pairs[index]
-        labels = read_labels(pair.labels, self.encoding)
-        photo = None if pair.photo is None else read_photo(pair.photo)
-        instances = None if pair.instances is None else read_instances(pair.instances)
-        problem = size_problem(pair, labels, photo, instances)
-        if problem:
-            raise InputError(problem)
-        return Sample(pair.name, photo, labels, instances)
+        sample, problems = self.examine(index)
+        if problems:
+            raise InputError(problems[0])
+        return sample
+
+    def examine(self, index: int) -> tuple[Sample, list[str]]:
+        """Read each file of a sample for itself, so that one bad file does not hide another.
+
+        Returns:
+            The sample, None in place of what cannot be read, and one line for each thing that is wrong.
+        """
+        pair, problems, encoding = self.pairs[index], list[str](), self.encoding
+        assert encoding is not None, "label maps have an encoding"
+        labels = attempt(lambda: read_labels(pair.condition, encoding), problems)
+        photo = None if pair.photo is None else attempt(partial(read_photo, pair.photo), problems)
+        instances = None if pair.instances is None else attempt(partial(read_instances, pair.instances), problems)
+        for path, image in ((pair.photo, photo), (pair.instances, instances)):
+            problems += size_problem(path, image, f"its label map {pair.condition}", labels)
+        return Sample(pair.name, photo, labels, instances), problems
 
 
 class FileSource(Source):
@@ -149,7 +186,11 @@ class FileSource(Source):
         if listing.problems:
             more = len(listing.problems) - 1
             raise InputError(listing.problems[0] + (f" (and {more} more such files)" if more else ""))
-        return FileSplit(listing.pairs, self.encoding)
+        return self.files(listing.pairs)
+
+    def files(self, pairs: Sequence[Pair]) -> FileSplit:
+        """The samples of these files."""
+        return FileSplit(pairs, self.encoding)
 
 
 class FirstOf:
@@ -171,20 +212,21 @@ class FirstOf:
         return self.split.read(index)
 
 
-def size_problem(
-    pair: Pair,
-    labels: NDArray[Any] | None,
-    photo: NDArray[np.uint8] | None,
-    instances: NDArray[np.int32] | None,
-) -> str | None:
-    """One line where the photo or the instance map is not of the label map's size, else None."""
-    if labels is None:
+def attempt(read: Callable[[], T], problems: list[str]) -> T | None:
+    """What ``read`` returns; None where it raises an :class:`InputError`, whose line is added to ``problems``."""
+    try:
+        return read()
+    except InputError as error:
+        problems.append(str(error))
         return None
-    for path, image in ((pair.photo, photo), (pair.instances, instances)):
-        if image is not None and image.shape[:2] != labels.shape:
-            ours, theirs = (f"{a.shape[1]}x{a.shape[0]}" for a in (image, labels))
-            return f"{path} is {ours} pixels, its label map {pair.labels} is {theirs}; they must be of one size"
-    return None
+
+
+def size_problem(path: Path | None, image: NDArray[Any] | None, other: str, given: NDArray[Any] | None) -> list[str]:
+    """One line where the image in ``path`` is not of the size of ``given``, which is called ``other``; else none."""
+    if image is None or given is None or image.shape[:2] == given.shape[:2]:
+        return []
+    ours, theirs = (f"{a.shape[1]}x{a.shape[0]}" for a in (image, given))
+    return [f"{path} is {ours} pixels, {other} is {theirs}; they must be of one size"]
 
 
 def find_images(folder: Path, ending: str = "", deep: bool = False) -> dict[str, Path]:
@@ -240,8 +282,3 @@ def match(
             pairs.append(Pair(name, photos.get(name), path, None if instances is None else instances[name]))
     problems += [f"photo {path} has no label map of the same name" for n, path in photos.items() if n not in labels]
     return Listing(pairs, problems)
-
-
-def shuffled_by_name(names: Sequence[str], seed: int) -> list[str]:
-    """The names in an order that looks random but is a function of the names and the seed alone (SHA-256)."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())

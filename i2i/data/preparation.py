@@ -26,7 +26,7 @@ class Preparation:
 
     Args:
         resize: how samples come to size.
-        flip: probability of mirroring photo, labels and instances left to right in training.
+        flip: probability of mirroring photo and condition left to right in training.
         colour_jitter: strength of random changes of the photo's colours in training, 0 to 1: brightness, contrast and
             saturation change by up to that share, the hue by up to a tenth of it around the colour circle.
     """
@@ -43,7 +43,7 @@ class Preparation:
     def __call__(self, sample: Sample, seed: int, training: bool) -> dict[str, Any]:
         """One item: ``photo`` (3, h, w) float32 in [-1, 1], ``labels`` (h, w), ``instances`` (h, w) int32, ``name``.
 
-        ``photo`` and ``instances`` are there where the sample has them.
+        ``condition`` (C, h, w) is as the photo. All but the name are there where the sample has them.
 
         Args:
             sample: as read.
@@ -53,35 +53,42 @@ class Preparation:
         Raises:
             InputError: a sample without photo in training.
         """
-        photo, labels, instances = sample.photo, sample.labels, sample.instances
+        given: dict[str, Array | None] = {
+            "labels": sample.labels,
+            "instances": sample.instances,
+            "condition": sample.condition,
+        }
+        photo, maps = sample.photo, {name: one for name, one in given.items() if one is not None}
         if training:
             if photo is None:
-                raise InputError(f"{sample.name} has no photo; training needs one with every label map")
-            photo, labels, instances = self._augment(photo, labels, instances, seed)
+                raise InputError(f"{sample.name} has no photo; training needs one with every condition")
+            photo, maps = self._augment(photo, maps, seed)
         else:
             photo = None if photo is None else self.resize.apply_photo(photo)
-            labels = self.resize.apply_labels(labels)
-            instances = None if instances is None else self.resize.apply_labels(instances)
-        item: dict[str, Any] = {"labels": map_tensor(labels), "name": sample.name}
+            maps = {name: self._resized(one) for name, one in maps.items()}
+        item: dict[str, Any] = {"name": sample.name}
         if photo is not None:
             item["photo"] = photo_tensor(photo)
-        if instances is not None:
-            item["instances"] = map_tensor(instances)
+        for name, one in maps.items():
+            item[name] = photo_tensor(one) if name == "condition" else map_tensor(one)
         return item
 
+    def _resized(self, one: Array) -> Array:
+        return self.resize.apply_labels(one) if one.ndim == 2 else self.resize.apply_photo(one)
+
     def _augment(
-        self, photo: NDArray[np.uint8], labels: Array, instances: Array | None, seed: int
-    ) -> tuple[NDArray[np.uint8], Array, Array | None]:
+        self, photo: NDArray[np.uint8], maps: dict[str, Array], seed: int
+    ) -> tuple[NDArray[np.uint8], dict[str, Array]]:
         if self._augmentation is None:
             from i2i.data.augment import Augmentation  # albumentations takes seconds to import; inference needs none
 
             self._augmentation = Augmentation(self.resize, self.flip, self.colour_jitter)
-        return self._augmentation(photo, labels, instances, seed)
+        return self._augmentation(photo, maps, seed)
 
 
 def photo_tensor(photo: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float().div_(127.5).sub_(1)
+    """(H, W, C) uint8 -> (C, H, W) float32 in [-1, 1]."""
+    return torch.from_numpy(np.array(photo.transpose(2, 0, 1), order="C")).float().div_(127.5).sub_(1)
 
 
 def map_tensor(ids: Array) -> Tensor:

@@ -82,7 +82,7 @@ class Scenes(Source):
         self.seed = seed
         self.lightings = list(LIGHTINGS if lightings is None else lightings)
         self.has_instances = instances
-        self.encoding = LabelEncoding(ClassTable.load("scenes"))
+        self.encoding: LabelEncoding = LabelEncoding(ClassTable.load("scenes"))
         _check(self.size, self.lightings)
         self.cache = cache
         for what, number in [*self.counts.items(), ("seed", seed), ("cache", cache)]:
@@ -184,7 +184,7 @@ def write_scenes(
 
 
 def _write_sample(folder: Path, sample: Sample) -> None:
-    assert sample.photo is not None and sample.instances is not None
+    assert sample.photo is not None and sample.labels is not None and sample.instances is not None
     # Ids of things stay below 15 classes * 1000, so 16 bits hold them.
     layers = {"photos": sample.photo, "labels": sample.labels, "instances": sample.instances.astype(np.uint16)}
     for layer, pixels in layers.items():

@@ -34,7 +34,7 @@ class Resize(ABC):
         """The (height, width) to which a sample of this size is stretched before it is cropped."""
 
     def apply_photo(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 -> (h, w, 3), as in evaluation: nothing random, cropped at the centre."""
+        """(H, W, C) uint8 -> (h, w, C), as in evaluation: nothing random, cropped at the centre."""
         return centre_crop(stretch_photo(photo, self.stretched(*_size(photo), training=False)), self.size)
 
     def apply_labels(self, labels: Array) -> Array:
@@ -159,14 +159,17 @@ class NoResize(Resize):
 
 
 def stretch_photo(photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W, 3) -> (h, w, 3): sides that shrink are averaged, sides that grow interpolated by cubics."""
-    height, width = size
-    smaller = min(height, photo.shape[0]), min(width, photo.shape[1])
+    """(H, W, C) -> (h, w, C): sides that shrink are averaged, sides that grow interpolated by cubics."""
+    smaller = min(size[0], photo.shape[0]), min(size[1], photo.shape[1])
     if smaller != _size(photo):
-        photo = np.asarray(cv2.resize(photo, smaller[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    if size != smaller:
-        photo = np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    return photo
+        photo = _interpolated(photo, smaller, cv2.INTER_AREA)
+    return photo if size == smaller else _interpolated(photo, size, cv2.INTER_CUBIC)
+
+
+def _interpolated(image: NDArray[np.uint8], size: tuple[int, int], rule: int) -> NDArray[np.uint8]:
+    """OpenCV takes up to four channels, and leaves a single one out."""
+    groups = [np.ascontiguousarray(image[:, :, i : i + 4]) for i in range(0, image.shape[2], 4)]
+    return np.concatenate([cv2.resize(g, size[::-1], interpolation=rule).reshape(*size, -1) for g in groups], axis=2)
 
 
 def stretch_map(ids: Array, size: tuple[int, int]) -> Array:

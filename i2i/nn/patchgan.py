@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.constant import computed_once
 from i2i.nn.init import Init, initialise
@@ -23,16 +24,20 @@ _MOST_CHANNELS = 512
 
 @recorded
 class MultiscalePatchGAN(nn.Module):
-    """Patch discriminators on the photo beside its label map, at full size and at halves of it.
+    """Patch discriminators on the photo beside its condition, at full size and at halves of it.
+
+    pix2pix's (Isola et al. 2017) are those of one scale with a padding of 1, without spectral norm: an output judges
+    70×70 pixels with 4 layers, 16×16 with 2, and with 6 ("ImageGAN") 286×286, all of its pictures.
 
     Args:
-        label_channels: channels of the condition, ``SemanticMap.channels``.
+        label_channels: channels of the condition, ``Condition.channels``.
         width: channels of the first layer; each further layer doubles them, up to 512.
         layers: layers with features, before the one that gives the logits. All but the last have stride 2.
         scales: number of discriminators; each sees its input at half the size of the one before.
         spectral: whether the normalised layers' weights are also spectrally normalised.
         norm: normalisation of all layers but the first and the last; batch norms learn a scale and a shift here.
         image_channels: channels of the photo.
+        padding: around the 4×4 kernels: 2 as in pix2pixHD and SPADE, 1 as in pix2pix.
         normed_bias: whether convolutions before a normalisation keep their bias, which it cancels (pix2pixHD's do).
         init: how the weights start.
         gain: see :func:`i2i.nn.init.initialise`.
@@ -51,6 +56,7 @@ class MultiscalePatchGAN(nn.Module):
         spectral: bool = True,
         norm: Norm = "instance",
         image_channels: int = 3,
+        padding: Literal[1, 2] = 2,
         normed_bias: bool = False,
         init: Init = "xavier",
         gain: float = 0.02,
@@ -61,16 +67,18 @@ class MultiscalePatchGAN(nn.Module):
         self.look_up = True
         self.label_channels = label_channels
         self.image_channels = image_channels
+        self.independent = "batch" not in norm
         self.scales = nn.ModuleList(
-            PatchGAN(label_channels + image_channels, width, layers, spectral, norm, normed_bias) for _ in range(scales)
+            PatchGAN(label_channels + image_channels, width, layers, spectral, norm, normed_bias, padding)
+            for _ in range(scales)
         )
         initialise(self, init, gain)
 
-    def forward(self, semantics: SemanticMap, photo: Tensor) -> list[list[Tensor]]:
+    def forward(self, semantics: Condition, photo: Tensor) -> list[list[Tensor]]:
         """Judge photos.
 
         Args:
-            semantics: N label maps of size (H, W).
+            semantics: N label maps or images of size (H, W).
             photo: (N, image_channels, H, W) in [-1, 1].
 
         Returns:
@@ -79,26 +87,16 @@ class MultiscalePatchGAN(nn.Module):
         Raises:
             InputError: channels or sizes that do not fit.
         """
-        self._check(semantics, photo)
-        look_up = self.look_up and isinstance(semantics, SemanticMap)
-        x = photo if look_up else torch.cat([semantics.dense(photo.dtype), photo], 1)  # the labels' channels first
+        check_judged(semantics, photo, self.label_channels, self.image_channels)
+        maps = semantics if self.look_up and isinstance(semantics, SemanticMap) else None
+        x = torch.cat([semantics.dense(photo.dtype), photo], 1) if maps is None else photo  # the condition's come first
         outputs = []
         for index, discriminator in enumerate(self.scales):
             if index:
                 x = _halved(x)
-            labels = label_part(semantics, cast(PatchGAN, discriminator).first, index) if look_up else None
+            labels = None if maps is None else label_part(maps, cast(PatchGAN, discriminator).first, index)
             outputs.append(discriminator(x, labels))
         return outputs
-
-    def _check(self, semantics: SemanticMap, photo: Tensor) -> None:
-        if semantics.channels != self.label_channels:
-            raise InputError(
-                f"the label map has {semantics.channels} channels (classes and edges), "
-                f"the discriminator takes {self.label_channels}"
-            )
-        wanted = (semantics.batch, self.image_channels, *semantics.size)
-        if tuple(photo.shape) != wanted:
-            raise InputError(f"the photos have shape {tuple(photo.shape)}; the label maps ask for {wanted}")
 
 
 class PatchGAN(nn.Module):
@@ -106,7 +104,7 @@ class PatchGAN(nn.Module):
 
     Args:
         in_channels: channels of the label map and the photo together.
-        width, layers, spectral, norm, normed_bias: see :class:`MultiscalePatchGAN`.
+        width, layers, spectral, norm, normed_bias, padding: see :class:`MultiscalePatchGAN`.
     """
 
     def __init__(
@@ -117,13 +115,18 @@ class PatchGAN(nn.Module):
         spectral: bool = True,
         norm: Norm = "instance",
         normed_bias: bool = False,
+        padding: Literal[1, 2] = 2,
     ) -> None:
         super().__init__()
+        if padding not in (1, 2):
+            raise InputError(f"padding is {padding}; allowed are 1 and 2")
+        self.norm = norm
+        self.padding = padding
         channels = [in_channels, *(min(width << i, _MOST_CHANNELS) for i in range(layers))]
-        self.layers = nn.ModuleList([nn.Sequential(_conv(in_channels, width, 2), nn.LeakyReLU(0.2))])
+        self.layers = nn.ModuleList([nn.Sequential(_conv(in_channels, width, 2, padding), nn.LeakyReLU(0.2))])
         for index in range(1, layers):
             stride = 1 if index == layers - 1 else 2
-            conv = _conv(channels[index], channels[index + 1], stride, bias=norm == "none" or normed_bias)
+            conv = _conv(channels[index], channels[index + 1], stride, padding, norm == "none" or normed_bias)
             self.layers.append(
                 nn.Sequential(
                     under_spectral_norm(conv) if spectral else conv,
@@ -131,7 +134,7 @@ class PatchGAN(nn.Module):
                     nn.LeakyReLU(0.2),
                 )
             )
-        self.layers.append(nn.Sequential(_conv(channels[-1], 1, 1)))
+        self.layers.append(nn.Sequential(_conv(channels[-1], 1, 1, padding)))
 
     @property
     def first(self) -> nn.Conv2d:
@@ -146,7 +149,11 @@ class PatchGAN(nn.Module):
         Args:
             x: (N, in_channels, H, W), labels and photo; or the photo alone.
             labels: then what the first convolution makes of the labels; see :func:`label_part`.
+
+        Raises:
+            InputError: pictures too small for that many layers.
         """
+        self._check_size(x)
         if labels is not None:
             conv = self.first
             x = F.conv2d(x, conv.weight[:, -x.shape[1] :], conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
@@ -159,6 +166,33 @@ class PatchGAN(nn.Module):
             x = layer(x)
             outputs.append(x)
         return outputs
+
+    def _check_size(self, x: Tensor) -> None:
+        """Every output has a pixel, and one that is normalised more than one value."""
+        height, width = x.shape[2:]
+        last = len(self.layers) - 1
+        alone = self.norm != "none" and (len(x) == 1 or "batch" not in self.norm)
+        sides = [height, width]
+        for index in range(len(self.layers)):
+            stride = 1 if index >= last - 1 else 2
+            sides = [(side + 2 * self.padding - _KERNEL) // stride + 1 for side in sides]
+            if min(sides) < 1 or (alone and 0 < index < last and sides == [1, 1]):
+                raise InputError(
+                    f"a picture of {height} x {width} is too small for a patch discriminator of {last} layers and "
+                    f"padding {self.padding}; use larger pictures, or fewer layers"
+                )
+
+
+def check_judged(condition: Condition, photo: Tensor, label_channels: int, image_channels: int) -> None:
+    """Refuse a condition and a photo that do not fit a discriminator or each other, by an :class:`InputError`."""
+    if condition.channels != label_channels:
+        raise InputError(
+            f"the condition has {condition.channels} channels (classes and edges, or an image's), "
+            f"the discriminator takes {label_channels}"
+        )
+    wanted = (condition.batch, image_channels, *condition.size)
+    if tuple(photo.shape) != wanted:
+        raise InputError(f"the photos have shape {tuple(photo.shape)}; the condition asks for {wanted}")
 
 
 def label_part(semantics: SemanticMap, conv: nn.Conv2d, halvings: int) -> Tensor:
@@ -187,5 +221,5 @@ def _halved(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
 
 
-def _conv(before: int, after: int, stride: int, bias: bool = True) -> nn.Conv2d:
-    return nn.Conv2d(before, after, _KERNEL, stride, padding=_KERNEL // 2, bias=bias)
+def _conv(before: int, after: int, stride: int, padding: int, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(before, after, _KERNEL, stride, padding, bias=bias)

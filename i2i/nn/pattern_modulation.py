@@ -219,7 +219,7 @@ def _by_pixel(hidden: Sequence[Tensor], second: Sequence[SecondConvolution]) -> 
     for features, conv in zip(hidden, second, strict=True):
         kernel = math.isqrt(conv.weight.shape[1])
         weight = conv.weight.view(-1, kernel, kernel, len(conv.bias)).permute(3, 0, 1, 2)
-        maps = F.conv2d(features, weight, conv.bias, padding=weights.kernel // 2)
+        maps = F.conv2d(features, weight, conv.bias, padding=kernel // 2)
         tables.append(maps.permute(0, 2, 3, 1).flatten(0, 2))
     count, _, height, width = hidden[0].shape
     return PixelRows.one_each(count, height, width, hidden[0].device), tables

@@ -56,7 +56,7 @@ def test_real_frames(shared: Path) -> None:
     assert (len(train), len(val)) == (8, 15)
     sample = val.read(0)
     assert sample.photo is None and sample.instances is not None
-    with Image.open(val.pairs[0].labels) as image:
+    with Image.open(val.pairs[0].condition) as image:
         assert (sample.labels == np.asarray(image)).all()
     # in the official encoding an instance id is the class id, or the class id * 1000 + a number
     of_class = np.where(sample.instances >= 1000, sample.instances // 1000, sample.instances)

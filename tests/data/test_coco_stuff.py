@@ -70,6 +70,6 @@ def test_real_pairs(shared: Path) -> None:
         split = source.split(name)
         assert len(split) == count
         sample = split.read(0)
-        with Image.open(split.pairs[0].labels) as image:
+        with Image.open(split.pairs[0].condition) as image:
             raw = np.asarray(image)
         assert (sample.labels == np.where(raw == 255, 182, raw)).all()

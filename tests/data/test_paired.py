@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from i2i.classes import ClassTable, LabelEncoding
-from i2i.data.paired import FileSplit, FirstOf, Pair, find_images, match, shuffled_by_name
+from i2i.data.holdout import shuffled_by_name
+from i2i.data.paired import FileSplit, FirstOf, Pair, find_images, match
 from i2i.errors import InputError
 
 ENCODING = LabelEncoding(ClassTable.numbered(4))

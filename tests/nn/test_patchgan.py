@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from i2i.errors import InputError
 from i2i.nn.patchgan import MultiscalePatchGAN, PatchGAN
+from i2i.nn.pixelgan import PixelGAN
 from i2i.recipe import build, recipe
 from i2i.semantics import SemanticMap
 
@@ -42,18 +43,53 @@ def test_shapes(height: int, width: int, layers: int, scales: int, norm: Any) ->
         height, width = (height + 1) // 2, (width + 1) // 2
 
 
-def test_the_receptive_field_is_that_of_the_strides() -> None:
-    """4x4 kernels with strides 2, 2, 2, 1, 1, counted back from one logit, against where its gradient reaches."""
-    field = 1
-    for stride in (1, 1, 2, 2, 2):
-        field = (field - 1) * stride + 4
-    network = PatchGAN(3, width=2, layers=4, norm="none")
-    x = torch.rand(1, 3, 160, 160, requires_grad=True)
+@pytest.mark.parametrize("padding", [1, 2])
+@pytest.mark.parametrize(("layers", "field"), [(2, 16), (3, 34), (4, 70), (6, 286)])
+def test_the_receptive_field_is_the_published_one(layers: int, field: int, padding: Any) -> None:
+    """Where the gradient of one logit reaches: 70x70 is pix2pix's (Isola et al. 2017), 286x286 its ImageGAN's."""
+    network = PatchGAN(3, width=2, layers=layers, norm="none", spectral=False, padding=padding).double()
+    x = torch.rand(1, 3, 2 * field, 2 * field, dtype=torch.float64, requires_grad=True)
     logits = network(x)[-1]
     logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
     assert x.grad is not None
-    rows = x.grad.abs().sum((0, 1, 3)).nonzero()
-    assert int(rows.max() - rows.min()) + 1 == field
+    for other in (2, 3):
+        reached = x.grad.abs().sum((0, 1, other)).nonzero()
+        assert int(reached.max() - reached.min()) + 1 == field
+
+
+def test_pix2pix_judges_a_picture_of_256_by_30_x_30_patches_and_286_by_pixels() -> None:
+    semantics, photo = condition(1, 256, 256), torch.rand(1, 3, 256, 256)
+    network = MultiscalePatchGAN(3, width=2, scales=1, padding=1, spectral=False, norm="batch", init="normal")
+    assert network(semantics, photo)[0][-1].shape == (1, 1, 30, 30)
+    with torch.device("meta"):
+        whole = MultiscalePatchGAN(3, scales=1, padding=1, spectral=False, norm="batch")
+    assert sum(p.numel() for p in whole.parameters()) / 1e6 == pytest.approx(2.769, abs=5e-4)
+
+
+def test_the_pixel_discriminator_sees_single_pixels() -> None:
+    network = PixelGAN(3, width=4, norm="none")
+    photo = torch.rand(2, 3, 9, 7, requires_grad=True)
+    ((first, second, logits),) = network(condition(2, 9, 7), photo)
+    assert first.shape == (2, 4, 9, 7) and second.shape == (2, 8, 9, 7) and logits.shape == (2, 1, 9, 7)
+    logits[1, 0, 4, 5].backward()
+    assert photo.grad is not None
+    assert photo.grad.abs().sum(1).nonzero().tolist() == [[1, 4, 5]]
+    with pytest.raises(InputError, match=r"has 4 channels .* takes 3"):
+        network(condition(2, 9, 7, classes=4), photo)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("norm", ["batch", "global_batch", "instance", "none"])
+def test_a_discriminator_says_whether_it_mixes_the_pictures_of_a_batch(norm: Any) -> None:
+    for network in (MultiscalePatchGAN(3, width=4, norm=norm), PixelGAN(3, width=4, norm=norm, gain=0.5)):
+        network.train()
+        maps, photos = condition(2, 32, 32), torch.rand(2, 3, 32, 32)
+        alone = type(maps)(maps.labels[:1], 3)
+        for layer in network.modules():  # the power iterations of the spectral norm go on with every pass
+            if hasattr(layer, "parametrizations"):
+                layer.parametrizations.eval()
+        together, apart = network(maps, photos)[0][-1][:1], network(alone, photos[:1])[0][-1]
+        assert torch.allclose(together, apart, atol=1e-5) == network.independent == ("batch" not in norm)
 
 
 @torch.no_grad()
@@ -102,7 +138,46 @@ def test_what_does_not_fit_is_named() -> None:
     discriminator = MultiscalePatchGAN(3, width=2)
     with pytest.raises(InputError, match=r"has 4 channels .* takes 3"):
         discriminator(condition(1, 32, 32, classes=4), torch.rand(1, 3, 32, 32))
-    with pytest.raises(InputError, match=r"shape \(1, 3, 32, 16\); the label maps ask for \(1, 3, 32, 32\)"):
+    with pytest.raises(InputError, match=r"shape \(1, 3, 32, 16\); the condition asks for \(1, 3, 32, 32\)"):
         discriminator(condition(1, 32, 32), torch.rand(1, 3, 32, 16))
     with pytest.raises(InputError, match="layers 1, scales 2, width 64"):
         MultiscalePatchGAN(3, layers=1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    batch=st.integers(1, 2),
+    layers=st.integers(2, 6),
+    padding=st.sampled_from([1, 2]),
+    norm=st.sampled_from(["batch", "instance", "none"]),
+)
+def test_pictures_that_are_too_small_are_refused_in_one_line(
+    size: tuple[int, int], batch: int, layers: int, padding: Any, norm: Any
+) -> None:
+    """Torch's own refusals, of the kernel and of the normalisation, are the reference: exactly those are meant."""
+    network = PatchGAN(3, width=1, layers=layers, norm=norm, spectral=False, padding=padding)
+    x = torch.rand(batch, 3, *size)
+    y, refused = x, False
+    try:
+        for layer in network.layers:
+            y = layer(y)
+    except (RuntimeError, ValueError):
+        refused = True
+    if refused:
+        with pytest.raises(InputError, match=f"{size[0]} x {size[1]} is too small for a patch discriminator"):
+            network(x)
+    else:
+        network(x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("layers", "scales"), [(4, 1), (3, 2)])
+def test_labels_are_looked_up_with_pix2pix_padding_too(layers: int, scales: int) -> None:
+    network = MultiscalePatchGAN(3, 4, layers, scales, spectral=False, padding=1, init="xavier", gain=1.0).double()
+    maps, photo = condition(2, 90, 71), torch.rand(2, 3, 90, 71, dtype=torch.float64)
+    looked_up = network(maps, photo)
+    network.look_up = False
+    for ours, dense in zip(looked_up, network(maps, photo), strict=True):
+        for a, b in zip(ours, dense, strict=True):
+            torch.testing.assert_close(a, b)
