@@ -24,6 +24,7 @@ from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.pix2pixhd import GlobalGenerator, LocalEnhancer
 from i2i.nn.segmenter import SegmentationDiscriminator
 from i2i.nn.spade import SPADEGenerator
+from i2i.nn.unet import UNetGenerator
 from i2i.semantics import SemanticMap
 
 
@@ -199,6 +200,18 @@ FAMILIES = (
         edges=True,
         generator=partial(LocalEnhancer, width=32, levels=1, blocks=3, coarse_downsamplings=4, coarse_blocks=9),
         discriminator=partial(_PIX2PIXHD_D, scales=3),
+    ),
+    Family(
+        name="pix2pix, U-Net",
+        data="CMP facades",
+        configs=("configs/facades/pix2pix.yaml",),
+        size=(256, 256),
+        classes=12,
+        edges=False,
+        generator=partial(UNetGenerator, width=64, depth=8),
+        discriminator=partial(
+            MultiscalePatchGAN, width=64, layers=4, scales=1, padding=1, spectral=False, norm="batch", init="normal"
+        ),
     ),
     Family(
         name="OASIS",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,31 @@ def test_options_add_to_one_another(pairs: Path, tmp_path: Path) -> None:
     assert objective(tmp_path / "again") == found
 
 
+OASIS_AUGMENT = ["--model.objective.views+=i2i.losses.augmentation.DiffAugment", "--model.objective.views.cutout=0"]
+
+
+@pytest.mark.parametrize(
+    ("config", "flags"),
+    [
+        ("pix2pixhd", [*SMALL_DATA, *LECAM]),
+        ("pix2pix_labels", [*SMALL_DATA, *LECAM]),
+        ("pix2pix_images", [*SMALL_DATA, *CROPS[:2], "--model.objective.views.size=[32, 32]"]),
+        ("oasis", [*OASIS_AUGMENT, *CROPS[:2], "--model.objective.views.size=[64, 64]"]),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_other_families_take_them(pairs: Path, tmp_path: Path, config: str, flags: list[str]) -> None:
+    root = pairs
+    if config == "pix2pix_images":
+        root = tmp_path / "images"
+        for side in "AB":
+            shutil.copytree(pairs / "photos", root / side)
+    run = tmp_path / "run"
+    assert fit(root, run, *flags, "--trainer.max_epochs", "1", config=config) == 0
+    assert objective(run)["views"][0]["class_path"] == "i2i.losses.augmentation.DiffAugment"
+    assert ("discriminator/r1" in logged(run)) == (config != "oasis")
+
+
 @pytest.mark.parametrize("precision", ["bf16-mixed"])
 def test_in_mixed_precision(pairs: Path, tmp_path: Path, precision: str) -> None:
     flags = ["--trainer.max_epochs", "1", "--trainer.precision", precision]
@@ -112,6 +138,10 @@ def test_terms_can_be_added_to_a_run_and_taken_away(pairs: Path, tmp_path: Path)
         ([*SMALL_DATA, "--model.objective.views.cutout", "2"], "DiffAugment: cutout is 2"),
         ([*SMALL_DATA, "--model.objective.views.cutuot", "1"], "'cutuot' is not accepted"),
         ([*SMALL_DATA, "--model.objective.regularizers.gamma", "-1"], "R1: gamma -1"),
+        (
+            ["-c", str(CONF / "oasis.yaml"), *SMALL_DATA],
+            "Option 'regularizers+' is not accepted",
+        ),
         ([*R1, *R1], "two terms of the objective have the name 'r1'"),
     ],
 )
