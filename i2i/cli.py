@@ -18,6 +18,7 @@ COMMANDS = {
     "fit": ("training", "train a model: i2i fit -c configs/camvid/spade.yaml"),
     "validate": ("training", "measure a checkpoint on the validation split"),
     "test": ("training", "measure a checkpoint on the test split"),
+    "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps to photographs: i2i synthesize MODEL LABELS OUT"),
     "cluster-features": (
         "cluster_features",

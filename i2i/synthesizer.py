@@ -81,6 +81,8 @@ class Synthesizer:
             parts["generator"] = restore(contents, "generator", "average" if averaged else None)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+        if parts["generator"] is None:
+            raise InputError(f"{path}: no generator in this file; it is of something else than a model")
         return cls(**parts, device=device)
 
     @property
