@@ -147,6 +147,6 @@ def up_sampled(x: Tensor, semantics: Condition) -> Tensor:
 
 def compute_type(weight: Tensor) -> torch.dtype:
     """The type convolutions compute in, so that a one-hot tensor is made in it once and not cast at every layer."""
-    kind = weight.device.type
+    kind = "cpu" if weight.is_meta else weight.device.type  # nothing is computed there, but shapes are
     dtype: torch.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
     return dtype
