@@ -231,7 +231,10 @@ class LabelSemantics(Semantics):
         return self.num_classes + self.edges
 
     def read(self, batch: Mapping[str, Any]) -> SemanticMap:
-        """The condition of a batch of the loader."""
+        """The condition of a batch of the loader, which may have made it already."""
+        if isinstance(batch.get("semantics"), SemanticMap):
+            made: SemanticMap = batch["semantics"]
+            return made
         if "labels" not in batch:
             raise InputError(f"the model takes label maps of {self.num_classes} classes, but the data has images")
         return self(batch["labels"], batch.get("instances"))

@@ -19,10 +19,11 @@ from i2i.benchmark.memory import KeptForBackward, peak_bytes
 from i2i.benchmark.results import Case, Measurement
 from i2i.benchmark.settings import Settings, make_generator
 from i2i.benchmark.timing import interleave
+from i2i.data.datamodule import Batch
 from i2i.losses.objective import Objective
 from i2i.nn.compiled import plain_operations
 from i2i.nn.patchgan import MultiscalePatchGAN
-from i2i.translator import Batch, Translator
+from i2i.translator import Translator
 from i2i.two_player import GENERATOR
 
 NOTES = [

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from i2i.condition import Condition
 from i2i.errors import InputError
+from i2i.pattern_plan import PatternPlan
 
 
 class Generator(nn.Module):
@@ -39,6 +40,10 @@ class Generator(nn.Module):
                 draws from torch's own.
         """
         return None
+
+    def pattern_plan(self) -> PatternPlan:
+        """The patterns of a label map that the network will ask for; none where it reads the dense condition."""
+        return PatternPlan()
 
     def previous_stage(self) -> list[str]:
         """The parts that an earlier stage of coarse-to-fine training has trained; none where there is one stage."""

@@ -31,6 +31,7 @@ from i2i.noise import (
     image_regions,
     instance_regions,
 )
+from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
@@ -169,6 +170,10 @@ class OASISGenerator(SPADEGenerator):
         from i2i.nn.folded import FoldedOASIS  # only here: the folded network is made from this one
 
         return FoldedOASIS(self, dtype)
+
+    def pattern_plan(self) -> PatternPlan:
+        """None: the noise decides about the patterns, too."""
+        return PatternPlan()
 
     @property
     def doublings(self) -> list[int]:

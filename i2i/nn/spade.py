@@ -21,6 +21,7 @@ from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_r
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.noise import NoisyMap, Patterned
+from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
@@ -161,6 +162,15 @@ class SPADEGenerator(Generator):
         with torch.autocast(semantics.device.type, enabled=False):
             table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows.contents)
             return F.embedding(windows.rows.index, table).permute(0, 3, 1, 2).to(dtype)
+
+    def pattern_plan(self) -> PatternPlan:
+        """As :meth:`Generator.pattern_plan`: those of the blocks, where these do not choose the dense way."""
+        block = self.blocks[0]
+        assert isinstance(block, SPADEResnetBlock)
+        if block.is_dense(self.modulation):
+            return PatternPlan()
+        sizes = {1 << (self.upsamplings - doublings) for doublings in self.doublings}
+        return PatternPlan(frozenset((divisor, block.modulate_0.kernel) for divisor in sizes))
 
     @property
     def doublings(self) -> list[int]:

@@ -94,6 +94,10 @@ class SPADEResnetBlock(Block):
             normalised = normalise(self.normalise_s, x, copies)
         return dx + modulated_conv(normalised, rows, tables[2], self.conv_s.weight, slope=None)
 
+    def is_dense(self, method: ModulationMethod) -> bool:
+        """Whether this method means the reference here."""
+        return method == "dense" or (method == "auto" and self.modulate_0.shared.out_channels < NARROW)
+
     def _dense(self, x: Tensor, semantics: Condition) -> Tensor:
         """The reference: x of the map's size, γ and β as maps."""
         normalised = self.normalise_0(x)
@@ -121,6 +125,7 @@ class Modulation(nn.Module):
 
     def __init__(self, label_channels: int, features: int, hidden: int = 128, kernel: int = 3) -> None:
         super().__init__()
+        self.kernel = kernel
         self.shared = nn.Conv2d(label_channels, hidden, kernel, padding=kernel // 2)
         self.gamma = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
         self.beta = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
