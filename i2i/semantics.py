@@ -18,6 +18,7 @@ from torch import Tensor
 from i2i.condition import Semantics
 from i2i.errors import InputError
 from i2i.patterns import Patterns, Windows, find_patterns, number_windows
+from i2i.pixels import Pixels
 from i2i.recipe import recorded
 
 T = TypeVar("T")
@@ -188,6 +189,10 @@ class SemanticMap:
         batch = self._each(lambda maps: maps.repeat(times, 1, 1))
         batch.distinct = (self.distinct[0], self.distinct[1] * times)
         return batch
+
+    def gathered(self, pixels: Pixels) -> SemanticMap:
+        """The chosen pixels, edges and instances as they were: where a crop ends, no instance does."""
+        return self._each(pixels.of_maps)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> SemanticMap:
         """A map of the changed labels, edges and instances."""

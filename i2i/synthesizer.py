@@ -81,6 +81,8 @@ class Synthesizer:
             parts["generator"] = restore(contents, "generator", "average" if averaged else None)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+        if parts["generator"] is None:
+            raise InputError(f"{path}: no generator in this file; it is of something else than a model")
         return cls(**parts, device=device)
 
     @property
@@ -157,10 +159,20 @@ class Synthesizer:
 
     @torch.inference_mode()
     def style(
-        self, condition: Condition, style: Tensor | Photo | None = None, seed: int | None = None
+        self,
+        condition: Condition,
+        size: tuple[int, int],
+        style: Tensor | Photo | None = None,
+        seed: int | None = None,
     ) -> Tensor | None:
-        """The style of the first picture that a call would make of one map; None for a model without style."""
-        (given,) = self._styles.given(style, 1, condition.size, condition.size)
+        """The style of the first picture that a call would make of one map; None for a model without style.
+
+        Args:
+            condition: what :meth:`condition` made of the map.
+            size: (H, W) of the map before it was padded.
+            style, seed: as at a call.
+        """
+        (given,) = self._styles.given(style, 1, size, condition.size)
         return self._styles.choose(condition, given, _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:

@@ -20,6 +20,7 @@ from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
+from i2i.nn.recomputation import recompute_blocks
 from i2i.recipe import difference
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
@@ -102,7 +103,8 @@ class Translator(TwoPlayerModule):
         if encoder is not None:
             check_style(generator, encoder)
         self.generator = generator
-        self.generator.recompute = activation_checkpointing
+        if activation_checkpointing:
+            recompute_blocks(generator)
         self.discriminator = discriminator
         self.encoder = encoder
         self.objective = objective
@@ -263,12 +265,20 @@ class Translator(TwoPlayerModule):
         checkpoint["i2i"] = self._description()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at."""
+        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at.
+
+        The objective may be another: what its terms remember is taken where there is something, and begins anew if not.
+        """
         own, found = self._description(), checkpoint.get("i2i", {})
         for part in ("generator", "discriminator", "encoder", "semantics"):
             reason = difference(own.get(part), found.get(part), part)
             if reason:
                 raise InputError(f"the checkpoint is of another model: {reason}")
+        tensors = checkpoint["state_dict"]
+        own_terms = self.objective.state_dict(prefix="objective.")
+        for name in [name for name in tensors if name.startswith("objective.") and name not in own_terms]:
+            del tensors[name]
+        checkpoint["state_dict"] = own_terms | tensors
 
     def _description(self) -> dict[str, Any]:
         return describe(

@@ -45,7 +45,7 @@ def test_the_readmes_python_imports_what_is_there(code: str) -> None:
 
 def test_the_readmes_commands_exist() -> None:
     shell = "\n".join(blocks("bash"))
-    used = set(re.findall(r"(?:^|\s)i2i (\w+)", shell))
+    used = set(re.findall(r"(?:^|\s)i2i ([\w-]+)", shell))
     assert used and used <= set(COMMANDS)
     for script in set(re.findall(r"scripts/[\w.]+", README)):
         assert (ROOT / script).exists(), script

@@ -30,17 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one of the three commands on the given arguments, the command itself first."""
     if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
         raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
-    # What Lightning says of itself hides what the user has to read.
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities"):
-        for logger in (name, f"{name}.rank_zero", f"{name}.seed"):
-            logging.getLogger(logger).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings("ignore", message="LightningCLI's args parameter.*")
-    warnings.filterwarnings("ignore", message="The number of training batches.*")
-    warnings.filterwarnings(
-        "ignore", message="`broadcast_buffers` is deprecated.*"
-    )  # the newer name is not in old ones
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    quieten()
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
     TrainingCLI(
@@ -60,6 +50,20 @@ def run(arguments: Sequence[str]) -> int:
         args=list(arguments),
     )
     return 0
+
+
+def quieten() -> None:
+    """What Lightning says of itself hides what the user has to read."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities"):
+        for logger in (name, f"{name}.rank_zero", f"{name}.seed"):
+            logging.getLogger(logger).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter.*")
+    warnings.filterwarnings("ignore", message="The number of training batches.*")
+    warnings.filterwarnings(
+        "ignore", message="`broadcast_buffers` is deprecated.*"
+    )  # the newer name is not in old ones
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
 
 
 class SaveConfig(SaveConfigCallback):

@@ -118,7 +118,7 @@ class SPADEGenerator(Generator):
         height, width = (side >> self.upsamplings for side in semantics.size)
         x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
         for block, doublings in zip(self.blocks, self.doublings, strict=True):
-            x = self.run(block, x, semantics.resized(height << doublings, width << doublings), self.modulation)
+            x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:

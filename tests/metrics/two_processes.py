@@ -1,0 +1,61 @@
+"""Run twice by test_collected.py: seven photos are measured by one process, and in shares by two.
+
+Arguments: rank, file of the rendezvous, file to write. Written are the figures of one process, of two with uneven
+shares, and of two of which one got no photo.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from i2i.metrics.distribution import Distribution
+from i2i.metrics.extractors import Extractor
+from i2i.metrics.segmentation import Segmentation
+from i2i.metrics.similarity import Similarity
+from i2i.metrics.style import StyleFidelity
+
+PHOTOS = 7
+
+
+def figures(mine: range, twice: bool) -> list[dict[str, Any]]:
+    random = torch.Generator().manual_seed(0)
+    photo, real = (torch.rand(PHOTOS, 3, 16, 16, generator=random) * 2 - 1 for _ in range(2))
+    maps, read = (torch.randint(0, 3, (PHOTOS, 16, 16), generator=random) for _ in range(2))
+    given, found = (torch.randn(PHOTOS, 4, generator=random) for _ in range(2))
+    names = [f"photo {i}" for i in range(PHOTOS)]
+    extractor = Extractor(nn.Sequential(nn.AvgPool2d(8), nn.Flatten()), size=(16, 16))
+    reference = torch.randn(9, 12, generator=random)
+    distribution = Distribution(extractor, reference, {}, subsets=5, subset_size=4, neighbours=2)
+    similarity, segmentation, style = Similarity(), Segmentation(["a", "b", "c"], ["c"], {}), StyleFidelity(4)
+    for i in reversed(mine):
+        one = slice(i, i + 1)
+        segmentation.update(maps[one], read[one])
+        style.update(given[one], found[one], names[one])
+        similarity.update(photo[one], real[one], names[one])
+        distribution.update(photo[one], names[one])
+    if twice:  # a sampler that fills up the shares gives a photo to two processes
+        similarity.update(photo[:1], real[:1], names[:1])
+        distribution.update(photo[:1], names[:1])
+    metrics = (distribution, similarity, segmentation, style)
+    return [result.to_json() for metric in metrics for result in metric.results()]
+
+
+def main(rank: int, store: str, out: str) -> None:
+    cases = [figures(range(PHOTOS), twice=False)]
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    for first in (5, PHOTOS):
+        cases.append(figures(range(first) if rank == 0 else range(first, PHOTOS), twice=rank == 1 and first == 5))
+    dist.destroy_process_group()
+    if rank == 0:
+        Path(out).write_text(json.dumps(cases))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
