@@ -19,7 +19,7 @@ COMMANDS = {
     "validate": ("training", "measure a checkpoint on the validation split"),
     "test": ("training", "measure a checkpoint on the test split"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
-    "synthesize": ("synthesize", "label maps to photographs: i2i synthesize MODEL LABELS OUT"),
+    "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
     "cluster-features": (
         "cluster_features",
         "what instances look like, to draw from: i2i cluster-features MODEL OUT -c CONFIG",
@@ -28,7 +28,7 @@ COMMANDS = {
         "convert",
         "checkpoints of the original SPADE and pix2pixHD code to a model of i2i: i2i convert FOLDER OUT",
     ),
-    "data": ("data", "check a data set, or write the procedural one: i2i data check -c CONFIG"),
+    "data": ("data", "check a data set, or make one (edges, scenes): i2i data check -c CONFIG"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
 }
