@@ -22,7 +22,7 @@ vector of each region, k² rows a region, of which a pattern sums those of its r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -149,7 +149,7 @@ def modulation_tables(
         way = cheapest(patterns.counts)
         if way == "pixels" and method == "auto":
             index = patterns.inner.rows.index
-            return _by_pixel([F.embedding(index, h).permute(0, 3, 1, 2) for h in parts], weights.second)
+            return _by_pixel((F.embedding(index, h).permute(0, 3, 1, 2) for h in parts), weights.second)
         table = _by_products if way == "products" else table_by_gathering
         contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
         tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
@@ -239,15 +239,15 @@ def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) ->
     return F.embedding_bag(used, products.view(-1, len(second.bias)), mode="sum") + second.bias
 
 
-def _by_pixel(hidden: Sequence[Tensor], second: Sequence[SecondConvolution]) -> tuple[PixelRows, list[Tensor]]:
+def _by_pixel(hidden: Iterable[Tensor], second: Sequence[SecondConvolution]) -> tuple[PixelRows, list[Tensor]]:
     """(N, hidden, H, W) for each modulation -> a row for every pixel, and a table (N · H · W, 2C) for each."""
     tables = []
     for features, conv in zip(hidden, second, strict=True):
         weight = conv.weight.view(-1, conv.kernel, conv.kernel, len(conv.bias)).permute(3, 0, 1, 2)
         maps = F.conv2d(features, weight, conv.bias, padding=conv.kernel // 2)
         tables.append(maps.permute(0, 2, 3, 1).flatten(0, 2))
-    count, _, height, width = hidden[0].shape
-    return PixelRows.one_each(count, height, width, hidden[0].device), tables
+    count, _, height, width = maps.shape
+    return PixelRows.one_each(count, height, width, maps.device), tables
 
 
 def _convolve_dense(weights: TableWeights, condition: NoisyMap) -> Tensor:
