@@ -18,6 +18,7 @@ COMMANDS = {
     "fit": ("training", "train a model: i2i fit -c configs/camvid/spade.yaml"),
     "validate": ("training", "measure a checkpoint on the validation split"),
     "test": ("training", "measure a checkpoint on the test split"),
+    "evaluate": ("evaluate", "FID, mIoU, LPIPS and more, with their protocol: i2i evaluate MODEL -c CONFIG"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
     "cluster-features": (
@@ -48,15 +49,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module = importlib.import_module(f"i2i.commands.{COMMANDS[arguments[0]][0]}")
     try:
         return int(module.run(arguments))
-    except InputError as error:
-        return _fail(str(error), 1)
-    except ArgumentError as error:
-        return _fail(str(error), 2)
+    except (ArgumentError, ValueError) as error:
+        mendable = _input_error(error)
+        if mendable is None and not isinstance(error, ArgumentError):
+            raise
+        return _fail(str(error), 2) if mendable is None else _fail(str(mendable), 1)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+
+
+def _input_error(error: BaseException | None) -> InputError | None:
+    """What the user has to mend, which the configuration library may have wrapped in errors of its own."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__
+    return error
 
 
 def _fail(message: str, status: int) -> int:

@@ -74,6 +74,14 @@ class Synthesizer:
         Raises:
             InputError: no such file, a damaged one, one of another kind, or an absent device.
         """
+        return cls(**cls.parts(path, ema), device=device)
+
+    @staticmethod
+    def parts(path: str | Path, ema: bool = True) -> dict[str, Any]:
+        """What a file holds, as the constructor takes it: the networks are not folded yet, and on the CPU.
+
+        Args and raises: see :meth:`load`.
+        """
         contents = load_file(path)
         averaged = ema and any(name.startswith("average.") for name in contents["state_dict"])
         try:
@@ -83,7 +91,7 @@ class Synthesizer:
             raise InputError(f"{path}: {error}") from error
         if parts["generator"] is None:
             raise InputError(f"{path}: no generator in this file; it is of something else than a model")
-        return cls(**parts, device=device)
+        return parts
 
     @property
     def style_dim(self) -> int | None:
@@ -134,8 +142,8 @@ class Synthesizer:
         maps, ids = batch[0][1], batch[-1][1]
         height, width = maps.shape[-2:]
         wanted = {} if features is None else checked_features(features, self.generator, ids)
-        padded = _padded(maps[:1], self.generator.multiple)
-        given = self._styles.given(style, len(maps), (height, width), (padded.shape[-2], padded.shape[-1]))
+        whole = padded(maps[:1], self.generator.multiple).shape[-2:]
+        given = self._styles.given(style, len(maps), (height, width), (whole[0], whole[1]))
         random = _random(seed)
         pictures = []
         for i in range(len(maps)):
@@ -207,7 +215,7 @@ class Synthesizer:
         return batch
 
     def _condition(self, batch: list[tuple[str, Tensor]]) -> Condition:
-        return self.semantics.read({n: _padded(m, self.generator.multiple).to(self.device) for n, m in batch})
+        return self.semantics.read({n: padded(m, self.generator.multiple).to(self.device) for n, m in batch})
 
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
@@ -270,8 +278,8 @@ def _maps(labels: Any) -> Tensor:
     return maps[None] if maps.dim() == 2 else maps
 
 
-def _padded(maps: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column until both sides are multiples, as the networks halve the size several times."""
+def padded(maps: Tensor, multiple: int) -> Tensor:
+    """(…, H, W) with the last row and column repeated until both sides are multiples, as networks halve sizes often."""
     rows = torch.arange(-(-maps.shape[-2] // multiple) * multiple).clamp(max=maps.shape[-2] - 1)
     columns = torch.arange(-(-maps.shape[-1] // multiple) * multiple).clamp(max=maps.shape[-1] - 1)
     return maps[..., rows[:, None], columns]

@@ -44,6 +44,7 @@ FLOORS = {
     "i2i.judge": 3,
     "i2i.synthesizer": 3,
     "i2i.canvas": 3,
+    "i2i.evaluation": 3,
     "i2i.callbacks": 4,
     "i2i.convert": 4,
     "i2i.benchmark": 4,

@@ -1,1 +1,1 @@
-"""What is done beside training: previews."""
+"""What is done beside training: previews, figures, checkpoints, statistics, progress."""

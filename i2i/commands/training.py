@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from i2i.callbacks.checkpoints import LAST, checkpoints
+from i2i.callbacks.evaluation import Evaluate
 from i2i.callbacks.preview import Preview
 from i2i.callbacks.progress import progress
 from i2i.checkpoint import load_file
@@ -93,6 +94,8 @@ class TrainingCLI(LightningCLI):
         """The run's folder and checkpoints, and what flows from the data to the model."""
         parser.add_argument("--run", type=str, default="runs/unnamed", help="folder of this run: all that it writes")
         parser.add_argument("--checkpoint_every", type=int | None, default=None, help="epochs between kept checkpoints")
+        text = "the logged value that the best checkpoint is chosen by (default validation/l1)"
+        parser.add_argument("--monitor", type=str | None, default=None, help=text)
         text = "start the weights from those of another model, such as the earlier stage of coarse-to-fine training"
         parser.add_argument("--start_from", type=str | None, default=None, help=text)
         parser.add_argument("--previews", type=int, default=6, help="validation maps in each epoch's picture; 0: none")
@@ -141,9 +144,9 @@ class TrainingCLI(LightningCLI):
             check_cheap(self.datamodule.source)
             settings["logger"] = self._loggers(settings["logger"])
             if settings["enable_checkpointing"] is not False:
-                monitor = "validation/l1" if self._validates_on_photos() else None
+                monitor, mode = self._monitor(settings["callbacks"] or [])
                 every = self._get(self.config_init, "checkpoint_every")
-                callbacks += checkpoints(self.folder / "checkpoints", monitor, every)
+                callbacks += checkpoints(self.folder / "checkpoints", monitor, every, mode)
             previews = self._get(self.config_init, "previews")
             if previews:
                 callbacks.append(Preview(str(self.folder / "previews"), previews))
@@ -156,6 +159,19 @@ class TrainingCLI(LightningCLI):
             settings["logger"] = False
         settings["callbacks"] = [*(settings["callbacks"] or []), *callbacks]
         return super().instantiate_trainer(**kwargs)
+
+    def _monitor(self, callbacks: Any) -> tuple[str | None, str]:
+        """The logged value that the best checkpoint is chosen by, and whether its min or max is the best."""
+        known = {"validation/l1": "min"} if self._validates_on_photos() else {}
+        for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
+            if isinstance(callback, Evaluate):
+                known |= callback.monitors()
+        monitor = self._get(self.config_init, "monitor")
+        if monitor is None:
+            monitor = "validation/l1" if "validation/l1" in known else None
+        elif monitor not in known:
+            raise InputError(f"monitor is {monitor!r}; here are logged {', '.join(known) or 'no values to choose by'}")
+        return monitor, known.get(monitor, "min")
 
     def _loggers(self, given: Any) -> Any:
         """TensorBoard, or the loggers of the configuration; beside them always a CSV file. False is none at all."""

@@ -110,9 +110,16 @@ class DataModule(LightningDataModule):
         """Channels of the condition: classes, and the edges where there are instances; those of an image."""
         return self.semantics.channels
 
-    def dataset(self, name: str, training: bool = False) -> PreparedSplit:
-        """The prepared samples of the split ``train``, ``val`` or ``test``, augmented where ``training``."""
-        split, limit = self.source.split(name), self.limits[name]
+    def dataset(self, name: str, training: bool = False, first: int | None = None) -> PreparedSplit:
+        """The prepared samples of the split ``train``, ``val`` or ``test``, augmented where ``training``.
+
+        Args:
+            name: of the split.
+            training: whether to augment.
+            first: leave out all but so many.
+        """
+        split = self.source.split(name)
+        limit = min((one for one in (self.limits[name], first) if one is not None), default=None)
         if limit is not None:
             split = FirstOf(split, limit)
         return PreparedSplit(split, self.preparation, self.seed, training)
@@ -145,12 +152,18 @@ class DataModule(LightningDataModule):
         """The same as the test split's."""
         return self.test_dataloader()
 
-    def in_order(self, name: str) -> Loader:
-        """The split ``train``, ``val`` or ``test``, in order, nothing random."""
-        return self._loader(self.dataset(name), self.val_batch_size)
+    def in_order(self, name: str, first: int | None = None, shared: bool = True) -> Loader:
+        """A split in order, nothing random.
 
-    def _loader(self, data: PreparedSplit, batch_size: int) -> Loader:
-        rank, world = self._place()
+        Args:
+            name: ``train``, ``val`` or ``test``.
+            first: leave out all but so many samples.
+            shared: whether each process gets a share of its own, and not everything.
+        """
+        return self._loader(self.dataset(name, first=first), self.val_batch_size, shared)
+
+    def _loader(self, data: PreparedSplit, batch_size: int, shared: bool = True) -> Loader:
+        rank, world = self._place() if shared else (0, 1)
         return Loader(
             data,
             batch_size=batch_size,

@@ -61,6 +61,12 @@ class Collected(Metric):
         first[1:] = keys[1:] != keys[:-1]
         return keys[first], rows[first]
 
+    def rows_of(self, names: Sequence[str]) -> dict[str, list[float]]:
+        """The row of each of the named photos that were measured; after ``compute``, those of this process alone."""
+        keys, rows = self.collected()
+        by_key = dict(zip(keys.tolist(), rows.tolist(), strict=True))
+        return {name: by_key[key(name)] for name in names if key(name) in by_key}
+
     def _start(self) -> None:
         # A process that got no photo must still have a tensor of the right shape and type to share.
         self.rows.append(torch.zeros(0, self.width, device=self.device))

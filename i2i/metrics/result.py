@@ -28,6 +28,7 @@ class Result:
         unit: what stands behind the value: ``%``, ``dB``, or nothing.
         deviation: the standard deviation over repeated draws, where the figure is a mean of such.
         parts: the figures it is made of by name, such as the IoU of each class, in the same unit.
+        of_real_photos: whether it was measured on the real photos: what no synthesised one can be expected to exceed.
     """
 
     name: str
@@ -37,12 +38,18 @@ class Result:
     unit: str = ""
     deviation: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    of_real_photos: bool = False
 
     def __str__(self) -> str:
-        """``FID 63.12``, with unit and deviation where there are any; small values get more digits."""
+        """``FID 63.12``, with unit and deviation where there are any."""
+        return f"{self.name} {self.figure}"
+
+    @property
+    def figure(self) -> str:
+        """The value with unit and deviation; small ones get more digits."""
         digits = 2 if self.unit or abs(self.value) >= 10 else 4
         spread = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
-        return f"{self.name} {self.value:.{digits}f}{spread}{self.unit and ' ' + self.unit}"
+        return f"{self.value:.{digits}f}{spread}{self.unit and ' ' + self.unit}"
 
     def to_json(self) -> dict[str, Any]:
         """As plain data. JSON has no infinity and no NaN: these become null."""
@@ -54,6 +61,7 @@ class Result:
             "deviation": None if self.deviation is None else _finite(self.deviation),
             "protocol": dict(self.protocol),
             "parts": {name: _finite(value) for name, value in self.parts.items()},
+            "of real photos": self.of_real_photos,
         }
 
     @classmethod
@@ -67,6 +75,7 @@ class Result:
             unit=data["unit"],
             deviation=data["deviation"],
             parts={name: _number(value) for name, value in data["parts"].items()},
+            of_real_photos=data.get("of real photos", False),
         )
 
 

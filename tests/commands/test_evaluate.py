@@ -1,0 +1,215 @@
+"""`i2i evaluate` through the real command line; the figures against computations of their own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+from torchvision import models
+
+from i2i.checkpoint import save_model
+from i2i.cli import main
+from i2i.data.datamodule import DataModule
+from i2i.data.folder import Folder
+from i2i.data.transforms import Fixed
+from i2i.evaluation.painter import Painter
+from i2i.metrics.judges import TrainedJudge
+from i2i.metrics.result import read_results
+from i2i.nn.unet import UNetGenerator
+from i2i.synthesizer import Synthesizer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+
+@pytest.fixture(scope="module")
+def config(views: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    source = {"class_path": "i2i.data.folder.Folder", "init_args": {"root": str(views), "val_share": 0.75}}
+    resize = {"class_path": "i2i.data.transforms.Fixed", "init_args": {"size": [40, 56]}}
+    path = tmp_path_factory.mktemp("conf") / "data.yaml"
+    path.write_text(json.dumps({"data": {"source": source, "resize": resize, "batch_size": 3, "workers": 0}}))
+    return str(path)
+
+
+def evaluate(model: Path, config: str, *flags: str) -> int:
+    return main(["evaluate", str(model), "-c", config, "--device", "cpu", *flags])
+
+
+def colours(photo: torch.Tensor) -> np.ndarray[Any, Any]:
+    """The features of tests.features.Colours, by numpy: what is measured is rounded to 8 bits."""
+    pixels = ((photo.double().numpy() + 1) * 127.5).round() / 255
+    top, bottom = pixels[:, :, :20], pixels[:, :, 20:]
+    quarters = [half[..., columns].mean((2, 3)) for half in (top, bottom) for columns in (slice(28), slice(28, None))]
+    return np.stack(quarters, 2).reshape(len(pixels), 12)
+
+
+def test_the_figures_are_those_of_the_pictures(
+    model: Path, judge: Path, data: DataModule, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extractor = ["--extractor", str(ROOT / "tests/conf/colours.yaml")]
+    torch.save(models.alexnet(weights=None).state_dict(), tmp_path / "alexnet.pth")
+    flags = [*extractor, "--judge", str(judge), "--lpips.weights", str(tmp_path / "alexnet.pth"), "--samples", "2"]
+    assert evaluate(model, config, *flags, "--out", str(tmp_path / "report")) == 0
+    said = capsys.readouterr().out
+    assert f"Writing to {tmp_path / 'report'}" in said and "without" not in said
+    results = {r.name: r for r in read_results(tmp_path / "report/results.json")[0]}
+    about = read_results(tmp_path / "report/results.json")[1]
+
+    painter = Painter.of(Synthesizer.load(model))
+    batches = list(data.in_order("val"))
+    pictures = [painter.paint(batch) for batch in batches]
+    photo, real = torch.cat([p.photo for p in pictures]), torch.cat([b["photo"] for b in batches])
+    labels = torch.cat([b["labels"] for b in batches]).long()
+
+    fake, true = colours(photo), colours(real)
+    root = sqrtm(np.cov(fake.T) @ np.cov(true.T)).real
+    fid = ((fake.mean(0) - true.mean(0)) ** 2).sum() + np.trace(np.cov(fake.T) + np.cov(true.T) - 2 * root)
+    assert results["FID"].value == pytest.approx(fid, rel=1e-3, abs=1e-5)
+    assert results["PSNR"].value == pytest.approx(
+        np.mean([10 * np.log10(4 / float((p - r).square().mean())) for p, r in zip(photo, real, strict=True)]), abs=1e-3
+    )
+    trained = TrainedJudge(str(judge))
+    for name, shown in (("mIoU", photo), ("mIoU of the real photos", real)):
+        read = trained.read(shown, ["sky", "tree", "road", "house"])
+        counted = labels != 3
+        each = [
+            float(((read == c) & (labels == c)).sum() / (counted & ((read == c) | (labels == c))).sum())
+            for c in range(3)
+        ]
+        assert results[name].value == pytest.approx(100 * np.mean(each))
+        assert list(results[name].parts.values()) == pytest.approx([100 * iou for iou in each])
+    assert {"LPIPS", "LPIPS diversity", "SSIM", "style correlation", "recall"} <= set(results)
+    for result in results.values():  # whatever is measured says where and on what
+        assert {"data", "split", "size", "style", "seed"} <= set(result.protocol)
+    assert (about["photos"], about["size"], about["split"]) == (9, "56x40", "val") and len(about["model sha256"]) == 64
+
+    with (tmp_path / "report/photos.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9
+    assert np.mean([float(row["LPIPS"]) for row in rows]) == pytest.approx(results["LPIPS"].value)
+    assert np.mean([float(row["PSNR"]) for row in rows]) == pytest.approx(results["PSNR"].value)
+
+
+def test_what_is_left_out_is_said_with_what_would_bring_it(
+    model: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(model, config, "--limit", "3") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("without ")]
+    assert len(lines) == 3
+    assert lines[0].startswith("without fid: ") and "weights-inception-2015-12-05-6726825d.pth" in lines[0]
+    assert lines[1].startswith("without miou: ") and "--judge FILE, i2i train-judge makes one" in lines[1]
+    assert lines[2].startswith("without lpips, diversity: ") and "alexnet-owt-7be5be79.pth" in lines[2]
+    results, about = read_results(model.parent.parent / "report/results.json")  # beside the run's checkpoints
+    assert [r.name for r in results] == ["PSNR", "SSIM", "style correlation", "style explained variance"]
+    assert about["photos"] == 3 and set(about["left out"]) == {"fid", "miou", "lpips", "diversity"}
+
+
+def test_the_features_of_the_real_photos_are_computed_once(
+    model: Path, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--metrics", "fid", "--extractor", str(ROOT / "tests/conf/colours.yaml")]
+    assert evaluate(model, config, *flags, "--out", str(tmp_path / "a")) == 0
+    kept = list((tmp_path / "cache/i2i/reference").iterdir())
+    assert len(kept) == 1
+    before = kept[0].stat().st_mtime_ns
+    assert evaluate(model, config, *flags, "--seed", "1", "--out", str(tmp_path / "b")) == 0
+    assert [path.stat().st_mtime_ns for path in (tmp_path / "cache/i2i/reference").iterdir()] == [before]
+    assert evaluate(model, config, *flags, "--limit", "6", "--out", str(tmp_path / "c")) == 0
+    assert len(list((tmp_path / "cache/i2i/reference").iterdir())) == 2
+    fids = [read_results(tmp_path / name / "results.json")[0][0] for name in "abc"]
+    assert len({fid.value for fid in fids}) == 3 and fids[2].protocol["real photos"] == 6
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--metrics", "fid"], "fid: .*weights-inception.* are not there"),
+        (["--metrics", "miou"], "miou: no judge is given"),
+        (["--metrics", "beauty"], "invalid choice: 'beauty'"),
+        (["--metrics", "fid", "--limit", "4", "--extractor", "tests/conf/colours.yaml"], "more than 5 real photos"),
+        (["--limit", "0"], "--limit is 0"),
+        (["--samples", "1"], "--samples is 1"),
+        (["--judge", "nowhere.ckpt"], "nowhere.ckpt: no such file"),
+        (["--judge", "Nobody"], "Nobody"),
+        (["--ignore", "lake", "--metrics", "miou", "--judge", "JUDGE"], "no class is called 'lake'"),
+        (["--recalculate", "0"], "recalculate is 0"),
+        (["--data.source.init_args.root", "nowhere"], "nowhere"),
+        (["--dta.workers", "0"], "unrecognized arguments: --dta.workers"),
+    ],
+)
+def test_bad_input_is_one_line(
+    model: Path,
+    judge: Path,
+    config: str,
+    flags: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert evaluate(model, config, *(str(judge) if flag == "JUDGE" else flag for flag in flags)) != 0
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1 and error.startswith("i2i: error:")
+    assert re.search(message, error), error
+
+
+def test_a_model_of_other_classes_is_refused(
+    model: Path, config: str, views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(views, tmp_path / "views")
+    flags = ["--data.source.init_args.root", str(folder)]
+    table = folder / "classes.csv"
+    table.write_text((views / "classes.csv").read_text().replace("road", "river"))
+    assert evaluate(model, config, *flags) == 1
+    assert "does not fit the data set: its class 2 is 'road', the data set's 'river'" in capsys.readouterr().err
+    table.write_text((views / "classes.csv").read_text() + "4,car,1,2,3\n")
+    assert evaluate(model, config, *flags) == 1
+    assert "num_classes is 4 in the file and 5 here" in capsys.readouterr().err
+
+
+def test_recalculated_statistics_are_measured_and_told(model: Path, config: str, tmp_path: Path) -> None:
+    for name, flags in (("file", []), ("anew", ["--recalculate", "1"])):
+        assert evaluate(model, config, *flags, "--metrics", "similarity", "--out", str(tmp_path / name)) == 0
+    (first, about), (second, told) = (read_results(tmp_path / name / "results.json") for name in ("file", "anew"))
+    assert first[0].value != second[0].value
+    assert about["batch statistics"] == "of the file" and told["batch statistics"] == "recalculated on 1 batches"
+
+
+def test_label_maps_without_photos_are_measured_by_the_judge(
+    model: Path, judge: Path, views: Path, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    shutil.copytree(views / "labels", maps / "labels")
+    shutil.copy(views / "classes.csv", maps / "classes.csv")
+    flags = ["--data.source.init_args.root", str(maps), "--judge", str(judge), "--out", str(tmp_path / "out")]
+    assert evaluate(model, config, *flags) == 0
+    names = [r.name for r in read_results(tmp_path / "out/results.json")[0]]
+    assert "mIoU" in names and "mIoU of the real photos" not in names and "PSNR" not in names
+    assert "PSNR and SSIM compares with real photos" in capsys.readouterr().out
+
+
+def test_a_model_without_style_makes_one_picture_a_map(
+    views: Path, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = DataModule(Folder(str(views), val_share=0.75), Fixed((40, 56)))
+    generator = UNetGenerator(data.label_channels, width=2, depth=4, dropout=0.0)
+    save_model(tmp_path / "unet.ckpt", generator, data.semantics)
+    assert evaluate(tmp_path / "unet.ckpt", config) == 0
+    said = capsys.readouterr().out
+    assert "without diversity: diversity is between pictures of one map, and this model makes the same" in said
+    assert "without style: style fidelity asks an encoder" in said
+    assert read_results(tmp_path / "report/results.json")[0][0].name == "PSNR"
