@@ -43,7 +43,7 @@ class FoldedSPADE(SPADEGenerator):
         for name, value in vars(generator).items():
             if not name.startswith("_") and name != "training":
                 setattr(self, name, value)
-        self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
+        self.modulation = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
         self.blocks = nn.ModuleList(FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
         self.last = _packed(cast(nn.Conv2d, generator.last), dtype)

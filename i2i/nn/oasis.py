@@ -18,7 +18,6 @@ from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
-from i2i.nn.pattern_modulation import ModulationMethod
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import SPADEResnetBlock
@@ -92,7 +91,7 @@ class OASISGenerator(SPADEGenerator):
             raise InputError(
                 f"noise_channels {noise_channels}, width {width}, hidden {hidden}; each must be at least 1"
             )
-        self.modulation: ModulationMethod = "auto"
+        self.modulation = "auto"
         self.label_channels = label_channels
         self.noise_channels = noise_channels
         self.noise: Noise = noise

@@ -6,7 +6,7 @@ The label map enters at every layer, through the modulation of :mod:`i2i.nn.spad
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -72,7 +72,7 @@ class SPADEGenerator(Generator):
         gain: float = 0.02,
     ) -> None:
         super().__init__()
-        self.modulation: ModulationMethod = "auto"
+        self.modulation = "auto"
         if upsamplings not in (5, 6, 7) or kernel not in (3, 5):
             raise InputError(f"upsamplings {upsamplings}, kernel {kernel}; allowed are 5, 6, 7 and 3, 5")
         if width < 1 or (upsamplings == 7 and width < 2):
@@ -97,6 +97,17 @@ class SPADEGenerator(Generator):
         )
         self.last: nn.Conv2d | PackedConvolution = nn.Conv2d(channels[-1], 3, 3, padding=1)
         initialise(self, init, gain)
+
+    @property
+    def modulation(self) -> ModulationMethod:
+        """How γ and β are computed."""
+        return self._modulation
+
+    @modulation.setter
+    def modulation(self, method: ModulationMethod) -> None:
+        if method not in get_args(ModulationMethod):
+            raise InputError(f"modulation {method!r} is not known; allowed are {', '.join(get_args(ModulationMethod))}")
+        self._modulation = method
 
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
         """Synthesise.
