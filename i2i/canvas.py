@@ -42,6 +42,7 @@ class Canvas:
         generator = synthesizer.generator
         # What is made of it may be another function of map and style, so the class itself is asked for.
         self._incremental = IncrementalSPADE(generator) if type(generator) is FoldedSPADE else None
+        self._wanted: tuple[Tensor | Photo | None, int] | None = None  # style and seed
         self._style: Tensor | None = None
 
     @property
@@ -65,11 +66,11 @@ class Canvas:
         """The picture of a map: the same as the synthesizer's, up to rounding.
 
         Args:
-            labels: (H, W) integers in [0, number of classes); a map of another size starts
-                anew.
+            labels: (H, W) integers in [0, number of classes); a map of another size starts anew.
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
-            style: a latent vector (style_dim,), or a photo whose style to take. None keeps that of the last picture.
-            seed: of another style that is drawn; the first one is drawn in any case where none is given.
+            style: a latent vector (style_dim,), or a photo whose style to take.
+            seed: of a style that is drawn. Without style and seed that of the last picture stays; where there was none,
+                one is drawn.
 
         Returns:
             (H, W, 3) uint8.
@@ -82,12 +83,15 @@ class Canvas:
         assert isinstance(condition, SemanticMap)
         if condition.batch != 1:
             raise InputError(f"a canvas takes one label map (H, W); got {condition.batch} of them")
-        chosen = self._style
-        if chosen is None or style is not None or seed is not None:
-            chosen = self._synthesizer.style(condition, style, seed)
-        draw = self._synthesizer.generator if self._incremental is None else self._incremental.update
         height, width = labels.shape[-2:]
+        wanted, chosen = self._wanted, self._style
+        if wanted is None or style is not None or seed is not None:
+            wanted, chosen = (style, torch.Generator().seed() if seed is None else seed), None
+        # SPADE's style is a vector whatever the map is; others' may have a part for each region or pixel of the map.
+        if self._incremental is None or chosen is None:
+            chosen = self._synthesizer.style(condition, (height, width), *wanted)
+        draw = self._synthesizer.generator if self._incremental is None else self._incremental.update
         photo: Tensor = draw(condition, chosen)
-        self._style = chosen
+        self._wanted, self._style = wanted, chosen
         picture: Pixels = to_pixels(photo[:, :, :height, :width])[0]
         return picture

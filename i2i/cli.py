@@ -21,7 +21,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "FID, mIoU, LPIPS and more, with their protocol: i2i evaluate MODEL -c CONFIG"),
     "compare": ("compare", "measured runs side by side: i2i compare RUN RUN"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
-    "synthesize": ("synthesize", "label maps to photographs: i2i synthesize MODEL LABELS OUT"),
+    "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
     "cluster-features": (
         "cluster_features",
         "what instances look like, to draw from: i2i cluster-features MODEL OUT -c CONFIG",
@@ -30,7 +30,8 @@ COMMANDS = {
         "convert",
         "checkpoints of the original SPADE and pix2pixHD code to a model of i2i: i2i convert FOLDER OUT",
     ),
-    "data": ("data", "check a data set, or write the procedural one: i2i data check -c CONFIG"),
+    "data": ("data", "check a data set, or make one (edges, scenes): i2i data check -c CONFIG"),
+    "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
 }
 

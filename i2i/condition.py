@@ -9,6 +9,8 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
+from i2i.pixels import Pixels
+
 
 class Condition(Protocol):
     """A batch of what networks are conditioned on, label maps or images, of one size."""
@@ -37,6 +39,9 @@ class Condition(Protocol):
 
     def repeated(self, times: int) -> Self:
         """The batch ``times`` over."""
+
+    def gathered(self, pixels: Pixels) -> Self:
+        """Of other pixels: shifted, or crops."""
 
     def to(self, device: torch.device | str) -> Self:
         """On another device."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from i2i.condition import Semantics
 from i2i.errors import InputError
+from i2i.pixels import Pixels
 from i2i.recipe import recorded
 
 
@@ -65,6 +66,10 @@ class ImageMap:
     def repeated(self, times: int) -> ImageMap:
         """The batch ``times`` over."""
         return ImageMap(self.image.repeat(times, 1, 1, 1))
+
+    def gathered(self, pixels: Pixels) -> ImageMap:
+        """The chosen pixels."""
+        return ImageMap(pixels.of_photos(self.image))
 
 
 @recorded

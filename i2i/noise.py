@@ -17,6 +17,7 @@ from torch import Tensor
 
 from i2i.errors import InputError
 from i2i.patterns import Patterns, find_patterns
+from i2i.pixels import Pixels
 from i2i.semantics import SemanticMap
 
 
@@ -108,6 +109,10 @@ class NoisyMap(ABC):
         """The batch ``times`` over, with the same noise each time."""
 
     @abstractmethod
+    def gathered(self, pixels: Pixels) -> Self:
+        """Of other pixels, labels and noise alike."""
+
+    @abstractmethod
     def to(self, device: torch.device | str) -> Self:
         """On another device."""
 
@@ -143,6 +148,11 @@ class RegionNoiseMap(NoisyMap):
         regions = Regions(self.regions.index.repeat(times, 1, 1), self.regions.count)
         return RegionNoiseMap(self.semantics.repeated(times), regions, self.noise)
 
+    def gathered(self, pixels: Pixels) -> RegionNoiseMap:
+        """Of other pixels, labels and noise alike."""
+        regions = Regions(pixels.of_maps(self.regions.index), self.regions.count)
+        return RegionNoiseMap(self.semantics.gathered(pixels), regions, self.noise)
+
     def to(self, device: torch.device | str) -> RegionNoiseMap:
         """On another device."""
         regions = Regions(self.regions.index.to(device), self.regions.count)
@@ -173,6 +183,10 @@ class PixelNoiseMap(NoisyMap):
     def repeated(self, times: int) -> PixelNoiseMap:
         """The batch ``times`` over, with the same noise each time."""
         return PixelNoiseMap(self.semantics.repeated(times), self.noise.repeat(times, 1, 1, 1))
+
+    def gathered(self, pixels: Pixels) -> PixelNoiseMap:
+        """Of other pixels, labels and noise alike."""
+        return PixelNoiseMap(self.semantics.gathered(pixels), pixels.of_photos(self.noise))
 
     def to(self, device: torch.device | str) -> PixelNoiseMap:
         """On another device."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from i2i.condition import Semantics
 from i2i.errors import InputError
 from i2i.patterns import Patterns, Windows, find_patterns, number_windows
+from i2i.pixels import Pixels
 from i2i.recipe import recorded
 
 T = TypeVar("T")
@@ -189,6 +190,10 @@ class SemanticMap:
         batch.distinct = (self.distinct[0], self.distinct[1] * times)
         return batch
 
+    def gathered(self, pixels: Pixels) -> SemanticMap:
+        """The chosen pixels, edges and instances as they were: where a crop ends, no instance does."""
+        return self._each(pixels.of_maps)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> SemanticMap:
         """A map of the changed labels, edges and instances."""
         edges, instances = (None if maps is None else change(maps) for maps in (self.edges, self.instances))
@@ -226,7 +231,10 @@ class LabelSemantics(Semantics):
         return self.num_classes + self.edges
 
     def read(self, batch: Mapping[str, Any]) -> SemanticMap:
-        """The condition of a batch of the loader."""
+        """The condition of a batch of the loader, which may have made it already."""
+        if isinstance(batch.get("semantics"), SemanticMap):
+            made: SemanticMap = batch["semantics"]
+            return made
         if "labels" not in batch:
             raise InputError(f"the model takes label maps of {self.num_classes} classes, but the data has images")
         return self(batch["labels"], batch.get("instances"))

@@ -167,10 +167,20 @@ class Synthesizer:
 
     @torch.inference_mode()
     def style(
-        self, condition: Condition, style: Tensor | Photo | None = None, seed: int | None = None
+        self,
+        condition: Condition,
+        size: tuple[int, int],
+        style: Tensor | Photo | None = None,
+        seed: int | None = None,
     ) -> Tensor | None:
-        """The style of the first picture that a call would make of one map; None for a model without style."""
-        (given,) = self._styles.given(style, 1, condition.size, condition.size)
+        """The style of the first picture that a call would make of one map; None for a model without style.
+
+        Args:
+            condition: what :meth:`condition` made of the map.
+            size: (H, W) of the map before it was padded.
+            style, seed: as at a call.
+        """
+        (given,) = self._styles.given(style, 1, size, condition.size)
         return self._styles.choose(condition, given, _random(seed), 1)[0]
 
     def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
+from i2i.data.datamodule import Batch, DataModule
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.history import PictureHistory
@@ -20,21 +21,11 @@ from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
+from i2i.nn.patchgan import MultiscalePatchGAN
+from i2i.nn.recomputation import recompute_blocks
+from i2i.pattern_plan import PreparedSemantics
 from i2i.recipe import difference
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
-
-
-class Batch(TypedDict, total=False):
-    """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``.
-
-    In place of labels there is ``condition`` (N, C, H, W) in [-1, 1] where images are translated.
-    """
-
-    photo: Tensor
-    condition: Tensor
-    labels: Tensor
-    instances: Tensor
-    name: list[str]
 
 
 class Translator(TwoPlayerModule):
@@ -102,7 +93,8 @@ class Translator(TwoPlayerModule):
         if encoder is not None:
             check_style(generator, encoder)
         self.generator = generator
-        self.generator.recompute = activation_checkpointing
+        if activation_checkpointing:
+            recompute_blocks(generator)
         self.discriminator = discriminator
         self.encoder = encoder
         self.objective = objective
@@ -120,6 +112,14 @@ class Translator(TwoPlayerModule):
         """Generator with encoder, and discriminator."""
         encoder = [] if self.encoder is None else list(self.encoder.parameters())
         return [*self.generator.parameters(), *encoder], self.discriminator.parameters()
+
+    def setup(self, stage: str) -> None:
+        """Let the loader's workers find the patterns that the networks will ask for."""
+        data, plan = getattr(self.trainer, "datamodule", None), self.generator.pattern_plan()
+        if isinstance(self.discriminator, MultiscalePatchGAN) and not self.objective.views:  # these change the maps
+            plan += self.discriminator.pattern_plan()
+        if plan and isinstance(data, DataModule):
+            data.prepare = PreparedSemantics(self.semantics, plan)
 
     # --- the networks --------------------------------------------------------------------------------------------
 
@@ -153,14 +153,14 @@ class Translator(TwoPlayerModule):
         """
         was_training = self.training
         self.eval()
-        semantics, style = self.read(batch), None
+        semantics = self.read(batch)
         if self.encoder is not None and "photo" in batch:
             style = self.encoder(batch["photo"], semantics)[0]
         else:
             style = self.generator.draw(semantics, torch.Generator().manual_seed(0))
-        picture = self(semantics, style)
+        picture: Tensor = self(semantics, style)
         self.train(was_training)
-        return cast(Tensor, picture)
+        return picture
 
     # --- the training step ---------------------------------------------------------------------------------------
 
@@ -263,12 +263,20 @@ class Translator(TwoPlayerModule):
         checkpoint["i2i"] = self._description()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at."""
+        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at.
+
+        The objective may be another: what its terms remember is taken where there is something, and begins anew if not.
+        """
         own, found = self._description(), checkpoint.get("i2i", {})
         for part in ("generator", "discriminator", "encoder", "semantics"):
             reason = difference(own.get(part), found.get(part), part)
             if reason:
                 raise InputError(f"the checkpoint is of another model: {reason}")
+        tensors = checkpoint["state_dict"]
+        own_terms = self.objective.state_dict(prefix="objective.")
+        for name in [name for name in tensors if name.startswith("objective.") and name not in own_terms]:
+            del tensors[name]
+        checkpoint["state_dict"] = own_terms | tensors
 
     def _description(self) -> dict[str, Any]:
         return describe(

@@ -16,6 +16,7 @@ from i2i.data.transforms import Fixed
 from i2i.errors import InputError
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.generator import Generator
+from i2i.nn.oasis import OASISGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics, SemanticMap
 from i2i.synthesizer import Synthesizer
@@ -115,6 +116,19 @@ def test_what_cannot_be_painted_leaves_the_picture(arguments: dict[str, Any], sa
         canvas.update(**arguments)
     assert np.array_equal(canvas.update(labels), picture)
     assert canvas.work is not None and canvas.work.convolutions == 0
+
+
+@pytest.mark.parametrize("noise", ["image", "class", "instance", "pixel"])
+def test_noise_follows_the_map(noise: Any) -> None:
+    """A model that has another style for each map; it is not SPADE, and makes whole pictures."""
+    torch.manual_seed(0)
+    generator = OASISGenerator(CLASSES + 1, noise_channels=5, noise=noise, width=2, hidden=4)
+    model = Synthesizer(generator, LabelSemantics(CLASSES, edges=True))
+    canvas = model.canvas()
+    for i, (labels, ids) in enumerate([(blocks(seed=1), blocks(seed=2)), (blocks(64, 70), blocks(64, 70, seed=3))]):
+        expected = model(labels, ids, seed=3)[0]
+        assert np.array_equal(canvas.update(labels, ids, seed=None if i else 3), expected)
+    assert canvas.work is None
 
 
 class Colours(Generator):

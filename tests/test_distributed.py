@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 CONFIG = Path(__file__).resolve().parent / "conf/labels_first.yaml"
@@ -20,9 +21,17 @@ def trained(pairs: Path, run: Path, *flags: str) -> dict[str, torch.Tensor]:
     return weights
 
 
-def test_two_processes_train_the_same_model_as_one(pairs: Path, tmp_path: Path) -> None:
-    one = trained(pairs, tmp_path / "one", "--data.batch_size", "2")
+TERMS = [
+    "--model.objective.regularizers+=i2i.losses.regularization.R1",
+    "--model.objective.regularizers.every=2",
+    "--model.objective.regularizers+=i2i.losses.regularization.LeCam",
+]
+
+
+@pytest.mark.parametrize("terms", [[], TERMS], ids=["plain", "regularised"])
+def test_two_processes_train_the_same_model_as_one(pairs: Path, tmp_path: Path, terms: list[str]) -> None:
+    one = trained(pairs, tmp_path / "one", *terms, "--data.batch_size", "2")
     strategy = ["-c", str(CONFIG.parent.parent.parent / "configs/trainer/ddp.yaml"), "--trainer.devices", "2"]
-    two = trained(pairs, tmp_path / "two", "--data.batch_size", "1", *strategy)
+    two = trained(pairs, tmp_path / "two", *terms, "--data.batch_size", "1", *strategy)
     for name, expected in one.items():
         torch.testing.assert_close(two[name], expected, rtol=1e-9, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from i2i.errors import InputError
 from i2i.image_map import ImageMap, ImageSemantics
+from i2i.pixels import Pixels
 from i2i.recipe import build, recipe
 from i2i.semantics import LabelSemantics
 
@@ -21,6 +22,8 @@ def test_it_is_what_it_was_made_of(batch: int, channels: int, height: int, width
     assert (condition.batch, condition.channels, condition.size) == (batch, channels, (height, width))
     assert torch.equal(condition.dense(), image) and condition.dense(torch.float64).dtype == torch.float64
     assert torch.equal(condition.repeated(3).dense(), torch.cat([image] * 3))
+    pixels = Pixels.cropped(torch.tensor([batch - 1]), torch.tensor([0]), torch.tensor([width - 1]), (height, 1))
+    assert torch.equal(condition.gathered(pixels).dense(), image[-1:, :, :, -1:])
     assert condition.resized(height, width) is condition
     assert condition.to("cpu").device == torch.device("cpu")
 

@@ -102,7 +102,7 @@ def test_what_cannot_work_is_said_in_one_line(pairs: Path, tmp_path: Path, capsy
         Image.fromarray(np.zeros((64, 64), np.uint8)).save(maps / f"labels/{i}.png")
     (maps / "classes.csv").write_text((pairs / "classes.csv").read_text())
     assert train(maps, tmp_path / "judge.ckpt") == 1
-    assert "label maps without photos" in capsys.readouterr().err
+    assert "the training split has no photos" in capsys.readouterr().err
 
 
 def test_a_judge_is_no_model_that_paints(judge: Path) -> None:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from i2i.errors import InputError
 from i2i.noise import PixelNoiseMap, RegionNoiseMap, Regions, class_regions, image_regions, instance_regions
+from i2i.pixels import Pixels
 from i2i.semantics import SemanticMap
 
 CLASSES = 3
@@ -39,6 +40,8 @@ def test_dense_is_labels_then_noise_and_resizes_as_a_picture(edges: bool) -> Non
     assert torch.equal(smaller.dense(), F.interpolate(dense, size=(4, 3), mode="nearest"))
     assert torch.equal(noisy.repeated(2).dense(), dense.repeat(2, 1, 1, 1))
     assert torch.equal(noisy.to("cpu").dense(torch.float64), dense.double())
+    pixels = Pixels.cropped(torch.tensor([1, 0, 1]), torch.tensor([0, 2, 1]), torch.tensor([3, 0, 1]), (3, 4))
+    assert torch.equal(noisy.gathered(pixels).dense(), pixels.of_photos(dense))
 
 
 def test_noise_of_each_pixel() -> None:
@@ -47,6 +50,8 @@ def test_noise_of_each_pixel() -> None:
     assert torch.equal(noisy.dense(), torch.cat([semantics.dense(), noise], 1))
     assert torch.equal(noisy.resized(3, 4).dense(), F.interpolate(noisy.dense(), size=(3, 4), mode="nearest"))
     assert torch.equal(noisy.repeated(2).dense(), noisy.dense().repeat(2, 1, 1, 1))
+    pixels = Pixels.shifted((6, 8), torch.tensor([2, -1]), torch.tensor([0, 3]))
+    assert torch.equal(noisy.gathered(pixels).dense(), pixels.of_photos(noisy.dense()))
     assert noisy.to("cpu").size == (6, 8)
 
 

@@ -19,15 +19,16 @@ from i2i.benchmark.memory import KeptForBackward, peak_bytes
 from i2i.benchmark.results import Case, Measurement
 from i2i.benchmark.settings import Settings, make_generator
 from i2i.benchmark.timing import interleave
+from i2i.data.datamodule import Batch
 from i2i.losses.objective import Objective
 from i2i.nn.compiled import plain_operations
 from i2i.nn.patchgan import MultiscalePatchGAN
-from i2i.translator import Batch, Translator
+from i2i.translator import Translator
 from i2i.two_player import GENERATOR
 
 NOTES = [
     f"{DENSE}: the reference's modulation in the original's order: G is stepped first and runs again for D. "
-    f"{FAST}: as i2i fit trains, one pass of G, D first. Both: Adam, no moving average, photos of noise.",
+    f"{FAST}: as i2i fit trains, one pass of G, D first, fused Adam. Both: Adam, no moving average, photos of noise.",
     "peak MB: allocated in the step beyond weights and optimizers, gradients included; kept MB: activations kept for "
     "the backward passes, weights not counted; both on the first input.",
 ]
@@ -155,13 +156,14 @@ def _player(
     discriminator = MultiscalePatchGAN(maps.semantics.channels, width=settings.width)
     discriminator.look_up = schedule == "shared"
     perceptual = 0.0 if weights is None else 10.0
+    fused = schedule == "shared"
     player = SteppedAlone(
         generator,
         discriminator,
         Objective(perceptual=perceptual, vgg=None if weights is None else str(weights)),
         maps.semantics,
-        optimizer_g=partial(torch.optim.Adam, lr=1e-4, betas=(0.0, 0.9)),
-        optimizer_d=partial(torch.optim.Adam, lr=4e-4, betas=(0.0, 0.9)),
+        optimizer_g=partial(torch.optim.Adam, lr=1e-4, betas=(0.0, 0.9), fused=fused),
+        optimizer_d=partial(torch.optim.Adam, lr=4e-4, betas=(0.0, 0.9), fused=fused),
         ema_decay=0.0,
         schedule=schedule,
     )

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from i2i.condition import Condition
-from i2i.data.datamodule import DataModule
+from i2i.data.datamodule import Batch, DataModule
 from i2i.errors import InputError
 from i2i.nn.statistics import batch_norms, recalculate_statistics
-from i2i.translator import Batch, Translator
+from i2i.translator import Translator
 
 
 class RecalculateStatistics(pl.Callback):

@@ -24,6 +24,7 @@ from i2i.data.datamodule import DataModule
 from i2i.data.scenes import Scenes
 from i2i.data.transforms import Fixed
 from i2i.errors import InputError
+from i2i.synthesizer import choose_device
 
 _SIZES = {"cityscapes": (256, 512)}  # (H, W) as published; the others are squares of 256
 _STEP_INPUTS = 2  # batches of the training step, which takes long
@@ -38,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
         parser.error(f"unrecognized arguments: {' '.join(overrides)}")
     _check(options)
     settings = Settings(
-        _device(options.device),
+        choose_device(options.device),
         _DTYPES[options.dtype],
         width=options.width,
         repeats=options.repeats,
@@ -151,17 +152,6 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"{options.vgg}: no such file of VGG19 weights; without --vgg random ones serve")
     if options.json is not None and (options.json.is_dir() or not options.json.absolute().parent.is_dir()):
         raise InputError(f"{options.json}: not a file in a folder that exists, so the results could not be written")
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise InputError(f"device {name!r} cannot be used here; try cpu or auto") from error
-    return device
 
 
 def _parser() -> argparse.ArgumentParser:

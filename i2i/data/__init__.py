@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Resize,
         ResizeAndCrop,
         ScaleShortSideAndCrop,
+        ScaleWidth,
         ScaleWidthAndCrop,
     )
 
@@ -50,6 +51,7 @@ _MODULES = {
         "Resize",
         "ResizeAndCrop",
         "ScaleShortSideAndCrop",
+        "ScaleWidth",
         "ScaleWidthAndCrop",
     ),
 }
@@ -77,6 +79,7 @@ __all__ = [
     "ResizeAndCrop",
     "Sample",
     "ScaleShortSideAndCrop",
+    "ScaleWidth",
     "ScaleWidthAndCrop",
     "Scenes",
     "SideBySide",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from i2i.classes import LabelEncoding
@@ -17,9 +19,26 @@ from i2i.data.preparation import Preparation
 from i2i.data.sampler import EpochSampler
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.pattern_plan import PreparedSemantics
+from i2i.semantics import SemanticMap
 
 Item = dict[str, Any]
 Key = int | tuple[int, int]
+
+
+class Batch(TypedDict, total=False):
+    """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``.
+
+    In place of labels there is ``condition`` (N, C, H, W) in [-1, 1] where images are translated. Beside them there is
+    the finished label map, ``semantics``, where a plan says which patterns to find in it (:mod:`i2i.pattern_plan`).
+    """
+
+    photo: Tensor
+    condition: Tensor
+    labels: Tensor
+    instances: Tensor
+    semantics: SemanticMap
+    name: list[str]
 
 
 class DataModule(LightningDataModule):
@@ -69,6 +88,7 @@ class DataModule(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.limits = {"train": limit_train, "val": limit_val, "test": None}
+        self.prepare: PreparedSemantics | None = None
 
     @property
     def encoding(self) -> LabelEncoding | None:
@@ -149,7 +169,7 @@ class DataModule(LightningDataModule):
             batch_size=batch_size,
             sampler=EpochSampler(len(data), self.seed, data.training, rank, world),
             num_workers=self.workers,
-            collate_fn=_collate_or_error,
+            collate_fn=partial(_collate_or_error, prepare=self.prepare),
             pin_memory=torch.cuda.is_available(),
             drop_last=data.training,
             persistent_workers=self.workers > 0,
@@ -220,8 +240,13 @@ def collate(items: Sequence[Item]) -> Item:
     return {key: [i[key] for i in items] if key == "name" else torch.stack([i[key] for i in items]) for key in first}
 
 
-def _collate_or_error(items: Sequence[Item] | InputError) -> Item | InputError:
+def _collate_or_error(
+    items: Sequence[Item] | InputError, prepare: PreparedSemantics | None = None
+) -> Item | InputError:
     try:
-        return items if isinstance(items, InputError) else collate(items)
+        if isinstance(items, InputError):
+            return items
+        batch = collate(items)
+        return batch if prepare is None else prepare(batch)
     except InputError as error:
         return error

@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from i2i.condition import Condition
 from i2i.errors import InputError
@@ -181,12 +182,13 @@ class Objective(BaseObjective):
             patches that are told rightly, "accuracy_real" and "accuracy_fake" in [0, 1].
         """
         condition, fake, real = self._view(condition, fake, real)
-        on_fake, on_real = (_logits(x) for x in _judge_both(network, condition, fake, real))
-        terms = dict(zip(("real", "fake"), self.adversarial.discriminator(on_real, on_fake), strict=True))
-        for regularizer in self.regularizers:
-            term = regularizer(network, condition, fake, real)
-            if term is not None:
-                terms[cast(Regularizer, regularizer).name] = term
+        with parametrize.cached():  # one spectral norm for all passes
+            on_fake, on_real = (_logits(x) for x in judge_both(network, condition, fake, real))
+            terms = dict(zip(("real", "fake"), self.adversarial.discriminator(on_real, on_fake), strict=True))
+            for regularizer in self.regularizers:
+                term = regularizer(network, condition, fake, real)
+                if term is not None:
+                    terms[cast(Regularizer, regularizer).name] = term
         with torch.no_grad():
             accuracy = self.adversarial.accuracy(on_real, on_fake)
         return terms, dict(zip(("accuracy_real", "accuracy_fake"), accuracy, strict=True))
@@ -215,29 +217,34 @@ class Objective(BaseObjective):
         with constant_weights():
             if match:
                 with torch.no_grad():
-                    real_features = _judge(network, seen, seen_real)
-            fake_features = _judge(network, seen, seen_fake)
+                    real_features = judge(network, seen, seen_real)
+            fake_features = judge(network, seen, seen_fake)
         terms = {"adversarial": self.adversarial.generator(_logits(fake_features))}
         if match:
             terms["feature_matching"] = self.matching(fake_features, real_features)
         return terms | self._unjudged(fake, real, mean, logvar)
 
 
-def _logits(features: Features) -> list[Tensor]:
-    return [layers[-1] for layers in features]
+def judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
+    """Fake and real in one batch: one spectral norm and one pass for both; separately where they would mix."""
+    if not getattr(network, "independent", True):
+        return judge(network, condition, fake), judge(network, condition, real)
+    both = judge(network, condition.repeated(2), torch.cat([fake, real]))
+    half = len(fake)
+    return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
 
 
-def _judge(network: nn.Module, condition: Condition, photos: Tensor) -> Features:
+def judge(network: nn.Module, condition: Condition, photos: Tensor) -> Features:
+    """The features of a discriminator of patches.
+
+    Raises:
+        InputError: the discriminator is of another kind.
+    """
     features: Features | Tensor = network(condition, photos)
     if isinstance(features, Tensor):
         raise InputError(f"{type(network).__name__} names pixels; it needs the segmentation objective, not this one")
     return features
 
 
-def _judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
-    """Fake and real in one batch: one spectral norm and one pass for both; separately where they would mix."""
-    if not getattr(network, "independent", True):
-        return _judge(network, condition, fake), _judge(network, condition, real)
-    both = _judge(network, condition.repeated(2), torch.cat([fake, real]))
-    half = len(fake)
-    return [[f[:half] for f in scale] for scale in both], [[f[half:] for f in scale] for scale in both]
+def _logits(features: Features) -> list[Tensor]:
+    return [layers[-1] for layers in features]

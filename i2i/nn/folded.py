@@ -43,7 +43,7 @@ class FoldedSPADE(SPADEGenerator):
         for name, value in vars(generator).items():
             if not name.startswith("_") and name != "training":
                 setattr(self, name, value)
-        self.modulation: ModulationMethod = "patterns" if generator.modulation == "patterns" else "auto"
+        self.modulation = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
         self.blocks = nn.ModuleList(FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
         self.last = _packed(cast(nn.Conv2d, generator.last), dtype)
@@ -75,12 +75,13 @@ class FoldedBlock(nn.Module):
         self.register_buffer("rows", weights.rows)
         self.register_buffer("bias", weights.bias)
         norms = [block.normalise_0, block.normalise_1, block.normalise_s or block.normalise_0]
+        self.second = nn.ModuleList()
         for second, norm in zip(weights.second, norms, strict=False):
-            scale = _scale(norm)
+            weight, bias, scale = second.weight, second.bias, _scale(norm)
             if scale is not None:
-                second.weight[:, :, : len(scale)] *= scale
-                second.bias[: len(scale)] *= scale
-        self.second = nn.ModuleList(PackedProduct(second.weight, second.bias) for second in weights.second)
+                weight[:, :, : len(scale)] *= scale
+                bias[: len(scale)] *= scale
+            self.second.append(PackedProduct(weight, bias))
         # The mean is subtracted from the features, as taking it from β would cancel digits; in the middle of the block
         # the convolution before does it.
         self.centre_0 = _Centre(block.normalise_0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from i2i.condition import Condition
 from i2i.errors import InputError
-from i2i.nn.recomputation import recomputed
+from i2i.pattern_plan import PatternPlan
 
 
 class Generator(nn.Module):
@@ -21,19 +21,11 @@ class Generator(nn.Module):
         style_dim: length of the style vector; None for a network without one.
         feature_channels: channels of the map of instance features that is its style instead; 0 for a network without.
         multiple: height and width of a condition must be multiples of this.
-        recompute: whether blocks keep their input alone for backward (:mod:`i2i.nn.recomputation`): a matter of time
-            and memory and not of the function.
     """
 
     style_dim: int | None = None
     feature_channels: int = 0
     multiple: int = 1
-    recompute: bool = False
-
-    def run(self, block: nn.Module, *inputs: Any) -> Tensor:
-        """``block(*inputs)``, for the blocks that hold most of the activations."""
-        out: Tensor = recomputed(block, *inputs) if self.recompute else block(*inputs)
-        return out
 
     @abstractmethod
     def forward(self, condition: Any, style: Tensor | None = None) -> Tensor:
@@ -48,6 +40,10 @@ class Generator(nn.Module):
                 draws from torch's own.
         """
         return None
+
+    def pattern_plan(self) -> PatternPlan:
+        """The patterns of a label map that the network will ask for; none where it reads the dense condition."""
+        return PatternPlan()
 
     def previous_stage(self) -> list[str]:
         """The parts that an earlier stage of coarse-to-fine training has trained; none where there is one stage."""

@@ -21,6 +21,9 @@ changed block on. Patterns and tables stay even then.
 Errors do not add up over strokes: a feature is always computed from features that are right, never from its own former
 value. The crop of a convolution may differ from the whole in the last bits, where the library chooses another order
 of summation for another size.
+
+Kept are the outputs of the trunk's convolutions, and the tables: for a picture of 256×256, width 64 and float32 68 MB,
+and 60 to 150 MB.
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ class SpectralNorm(nn.Module):
     @torch.no_grad()
     def refine(self, weight: Tensor, iterations: int = 1) -> None:
         """Power iterations on ``weight``, in place on ``u`` and ``v``."""
+        if weight.is_meta:  # no values yet, as in a network that is only counted, or about to be loaded
+            return
         matrix = weight.flatten(1)
         for _ in range(iterations):
             self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=_EPS))

@@ -18,7 +18,6 @@ from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
-from i2i.nn.pattern_modulation import ModulationMethod
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import SPADEResnetBlock
@@ -31,6 +30,7 @@ from i2i.noise import (
     image_regions,
     instance_regions,
 )
+from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
@@ -91,7 +91,7 @@ class OASISGenerator(SPADEGenerator):
             raise InputError(
                 f"noise_channels {noise_channels}, width {width}, hidden {hidden}; each must be at least 1"
             )
-        self.modulation: ModulationMethod = "auto"
+        self.modulation = "auto"
         self.label_channels = label_channels
         self.noise_channels = noise_channels
         self.noise: Noise = noise
@@ -169,6 +169,10 @@ class OASISGenerator(SPADEGenerator):
         from i2i.nn.folded import FoldedOASIS  # only here: the folded network is made from this one
 
         return FoldedOASIS(self, dtype)
+
+    def pattern_plan(self) -> PatternPlan:
+        """None: the noise decides about the patterns, too."""
+        return PatternPlan()
 
     @property
     def doublings(self) -> list[int]:

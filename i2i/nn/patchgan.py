@@ -15,6 +15,7 @@ from i2i.nn.init import Init, initialise
 from i2i.nn.label_lookup import POOLING, look_up_labels
 from i2i.nn.norm import Norm, norm_layer
 from i2i.nn.norm import spectral as under_spectral_norm
+from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
@@ -97,6 +98,16 @@ class MultiscalePatchGAN(nn.Module):
             labels = None if maps is None else label_part(maps, cast(PatchGAN, discriminator).first, index)
             outputs.append(discriminator(x, labels))
         return outputs
+
+    def pattern_plan(self) -> PatternPlan:
+        """The windows of a label map that the network looks up."""
+        if not self.look_up:
+            return PatternPlan()
+        steps = [
+            (*[POOLING] * index, (conv.kernel_size[0], conv.stride[0], int(conv.padding[0])))
+            for index, conv in enumerate(cast(PatchGAN, scale).first for scale in self.scales)
+        ]
+        return PatternPlan(windows=frozenset(steps))
 
 
 class PatchGAN(nn.Module):

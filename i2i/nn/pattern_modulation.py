@@ -22,14 +22,14 @@ vector of each region, k² rows a region, of which a pattern sums those of its r
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from i2i.noise import NoisyMap, Patterned, RegionNoiseMap
 from i2i.patterns import PatternCounts, PixelRows
@@ -44,15 +44,19 @@ these are few and else by a convolution that shares their first step. All are th
 
 
 class SecondConvolution(Protocol):
-    """The convolution that gives factors and shifts from hidden features.
+    """The convolution that gives factors and shifts from hidden features."""
 
-    Attributes:
-        weight: (hidden, k², 2C), contiguous.
-        bias: (2C,), with 1 + γ in mind.
-    """
+    @property
+    def kernel(self) -> int:
+        """Its size k."""
 
-    weight: Tensor
-    bias: Tensor
+    @property
+    def weight(self) -> Tensor:
+        """(hidden, k², 2C), contiguous."""
+
+    @property
+    def bias(self) -> Tensor:
+        """(2C,), with 1 + γ in mind."""
 
     def multiply(self, rows: Tensor) -> Tensor:
         """(U, hidden) -> (U, k² · 2C), or (U, hidden · k²) -> (U, 2C): the product with the weight as a matrix."""
@@ -60,11 +64,33 @@ class SecondConvolution(Protocol):
 
 @dataclass
 class _Second:
-    weight: Tensor
+    gamma: Tensor
+    beta: Tensor
     bias: Tensor
 
+    @property
+    def kernel(self) -> int:
+        return self.gamma.shape[-1]
+
+    @property
+    def weight(self) -> Tensor:
+        return _laid_out(self.gamma, self.beta)
+
     def multiply(self, rows: Tensor) -> Tensor:
-        return rows @ self.weight.view(rows.shape[1], -1)
+        if not torch.is_grad_enabled():
+            return _product(rows, self.gamma, self.beta)
+        # The laid out weight is as large as the parameters: it is not kept for backward but laid out again. The product
+        # itself is not repeated, as computing again stops at what backward needs.
+        return checkpoint(_product, rows, self.gamma, self.beta, use_reentrant=False, preserve_rng_state=False)
+
+
+def _product(rows: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    return rows @ _laid_out(gamma, beta).view(rows.shape[1], -1)
+
+
+def _laid_out(gamma: Tensor, beta: Tensor) -> Tensor:
+    """Two weights (C, hidden, k, k) -> (hidden, k², 2C)."""
+    return torch.cat([_wide(weight).flatten(2).permute(1, 2, 0) for weight in (gamma, beta)], 2)
 
 
 @dataclass(frozen=True)
@@ -84,7 +110,7 @@ class TableWeights:
     @property
     def kernel(self) -> int:
         """Size k of the convolutions."""
-        return math.isqrt(self.second[0].weight.shape[1])
+        return self.second[0].kernel
 
     @classmethod
     def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
@@ -94,8 +120,8 @@ class TableWeights:
         for m in modulations:
             assert m.shared.bias is not None and m.gamma.bias is not None and m.beta.bias is not None
             first_bias.append(_wide(m.shared.bias))
-            weight = torch.cat([_wide(conv.weight).flatten(2).permute(1, 2, 0) for conv in (m.gamma, m.beta)], 2)
-            second.append(_Second(weight, torch.cat([1 + _wide(m.gamma.bias), _wide(m.beta.bias)])))
+            bias = torch.cat([1 + _wide(m.gamma.bias), _wide(m.beta.bias)])
+            second.append(_Second(m.gamma.weight, m.beta.weight, bias))
         return cls(rows, torch.cat(first_bias), second)
 
 
@@ -123,7 +149,7 @@ def modulation_tables(
         way = cheapest(patterns.counts)
         if way == "pixels" and method == "auto":
             index = patterns.inner.rows.index
-            return _by_pixel([F.embedding(index, h).permute(0, 3, 1, 2) for h in parts], weights.second)
+            return _by_pixel((F.embedding(index, h).permute(0, 3, 1, 2) for h in parts), weights.second)
         table = _by_products if way == "products" else table_by_gathering
         contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
         tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
@@ -213,16 +239,15 @@ def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) ->
     return F.embedding_bag(used, products.view(-1, len(second.bias)), mode="sum") + second.bias
 
 
-def _by_pixel(hidden: Sequence[Tensor], second: Sequence[SecondConvolution]) -> tuple[PixelRows, list[Tensor]]:
+def _by_pixel(hidden: Iterable[Tensor], second: Sequence[SecondConvolution]) -> tuple[PixelRows, list[Tensor]]:
     """(N, hidden, H, W) for each modulation -> a row for every pixel, and a table (N · H · W, 2C) for each."""
     tables = []
     for features, conv in zip(hidden, second, strict=True):
-        kernel = math.isqrt(conv.weight.shape[1])
-        weight = conv.weight.view(-1, kernel, kernel, len(conv.bias)).permute(3, 0, 1, 2)
-        maps = F.conv2d(features, weight, conv.bias, padding=kernel // 2)
+        weight = conv.weight.view(-1, conv.kernel, conv.kernel, len(conv.bias)).permute(3, 0, 1, 2)
+        maps = F.conv2d(features, weight, conv.bias, padding=conv.kernel // 2)
         tables.append(maps.permute(0, 2, 3, 1).flatten(0, 2))
-    count, _, height, width = hidden[0].shape
-    return PixelRows.one_each(count, height, width, hidden[0].device), tables
+    count, _, height, width = maps.shape
+    return PixelRows.one_each(count, height, width, maps.device), tables
 
 
 def _convolve_dense(weights: TableWeights, condition: NoisyMap) -> Tensor:

@@ -7,6 +7,7 @@ it; where they are absent or a gradient is wanted, PyTorch's ordinary ones serve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
@@ -86,6 +87,11 @@ class PackedProduct(_Packing):
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__(weight.contiguous(), bias)
+
+    @property
+    def kernel(self) -> int:
+        """Size k of the convolution whose weight this is, where B is k²."""
+        return math.isqrt(self.weight.shape[1])
 
     def multiply(self, rows: Tensor) -> Tensor:
         """(U, A) -> (U, B · C), or (U, A · B) -> (U, C)."""

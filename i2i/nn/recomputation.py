@@ -11,23 +11,45 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from i2i.errors import InputError
 from i2i.nn.norm import SpectralNorm
 
 
-def recomputed(block: nn.Module, *inputs: Any) -> Tensor:
-    """``block(*inputs)``, of which only the inputs are kept for backward. The block must draw no random numbers."""
-    if not torch.is_grad_enabled():
-        out: Tensor = block(*inputs)
-        return out
+class Block(nn.Module):
+    """A part of a network that may be recomputed. Its forward draws no random numbers.
 
-    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _repetition(block)
+    Attributes:
+        recompute: whether only the inputs are kept for backward: a matter of time and memory and not of the function.
+    """
 
-    kept: Tensor = checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
-    return kept
+    recompute: bool = False
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The forward pass."""
+        call = super().__call__
+        if not (self.recompute and torch.is_grad_enabled()):
+            return call(*inputs)
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), _repetition(self)
+
+        return checkpoint(call, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+
+
+def recompute_blocks(network: nn.Module) -> None:
+    """Switch recomputation on in all blocks of a network.
+
+    Raises:
+        InputError: it has none.
+    """
+    blocks = [module for module in network.modules() if isinstance(module, Block)]
+    if not blocks:
+        raise InputError(f"activation_checkpointing: {type(network).__name__} has no blocks to compute again")
+    for block in blocks:
+        block.recompute = True
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from i2i.errors import InputError
 from i2i.nn.norm import Norm, norm_layer
+from i2i.nn.recomputation import Block
 
 
 class ResidualTrunk(nn.Module):
@@ -38,7 +39,7 @@ class ResidualTrunk(nn.Module):
         return x
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """x + f(x), f being two 3×3 convolutions with a ReLU between them (He et al. 2016).
 
     Args:

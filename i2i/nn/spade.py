@@ -6,7 +6,7 @@ The label map enters at every layer, through the modulation of :mod:`i2i.nn.spad
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_r
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
 from i2i.noise import NoisyMap, Patterned
+from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
@@ -71,7 +72,7 @@ class SPADEGenerator(Generator):
         gain: float = 0.02,
     ) -> None:
         super().__init__()
-        self.modulation: ModulationMethod = "auto"
+        self.modulation = "auto"
         if upsamplings not in (5, 6, 7) or kernel not in (3, 5):
             raise InputError(f"upsamplings {upsamplings}, kernel {kernel}; allowed are 5, 6, 7 and 3, 5")
         if width < 1 or (upsamplings == 7 and width < 2):
@@ -97,6 +98,17 @@ class SPADEGenerator(Generator):
         self.last: nn.Conv2d | PackedConvolution = nn.Conv2d(channels[-1], 3, 3, padding=1)
         initialise(self, init, gain)
 
+    @property
+    def modulation(self) -> ModulationMethod:
+        """How γ and β are computed."""
+        return self._modulation
+
+    @modulation.setter
+    def modulation(self, method: ModulationMethod) -> None:
+        if method not in get_args(ModulationMethod):
+            raise InputError(f"modulation {method!r} is not known; allowed are {', '.join(get_args(ModulationMethod))}")
+        self._modulation = method
+
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
         """Synthesise.
 
@@ -118,7 +130,7 @@ class SPADEGenerator(Generator):
         height, width = (side >> self.upsamplings for side in semantics.size)
         x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
         for block, doublings in zip(self.blocks, self.doublings, strict=True):
-            x = self.run(block, x, semantics.resized(height << doublings, width << doublings), self.modulation)
+            x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:
@@ -161,6 +173,15 @@ class SPADEGenerator(Generator):
         with torch.autocast(semantics.device.type, enabled=False):
             table = convolve_labels(label_rows(self.first.weight), self.first.bias, semantics, windows.contents)
             return F.embedding(windows.rows.index, table).permute(0, 3, 1, 2).to(dtype)
+
+    def pattern_plan(self) -> PatternPlan:
+        """As :meth:`Generator.pattern_plan`: those of the blocks, where these do not choose the dense way."""
+        block = self.blocks[0]
+        assert isinstance(block, SPADEResnetBlock)
+        if block.is_dense(self.modulation):
+            return PatternPlan()
+        sizes = {1 << (self.upsamplings - doublings) for doublings in self.doublings}
+        return PatternPlan(frozenset((divisor, block.modulate_0.kernel) for divisor in sizes))
 
     @property
     def doublings(self) -> list[int]:

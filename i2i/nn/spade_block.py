@@ -18,6 +18,7 @@ from i2i.nn.modulated_conv import modulated_conv
 from i2i.nn.norm import Norm, normalise, param_free_norm
 from i2i.nn.norm import spectral as under_spectral_norm
 from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
+from i2i.nn.recomputation import Block
 from i2i.noise import NoisyMap, Patterned
 from i2i.semantics import SemanticMap
 
@@ -25,7 +26,7 @@ NARROW = 32
 """With fewer hidden channels the convolutions cost less than it takes to find the patterns."""
 
 
-class SPADEResnetBlock(nn.Module):
+class SPADEResnetBlock(Block):
     """Two convolutions, each after modulation, beside a shortcut that is learned where the channels change.
 
     Args:
@@ -93,6 +94,10 @@ class SPADEResnetBlock(nn.Module):
             normalised = normalise(self.normalise_s, x, copies)
         return dx + modulated_conv(normalised, rows, tables[2], self.conv_s.weight, slope=None)
 
+    def is_dense(self, method: ModulationMethod) -> bool:
+        """Whether this method means the reference here."""
+        return method == "dense" or (method == "auto" and self.modulate_0.shared.out_channels < NARROW)
+
     def _dense(self, x: Tensor, semantics: Condition) -> Tensor:
         """The reference: x of the map's size, γ and β as maps."""
         normalised = self.normalise_0(x)
@@ -120,6 +125,7 @@ class Modulation(nn.Module):
 
     def __init__(self, label_channels: int, features: int, hidden: int = 128, kernel: int = 3) -> None:
         super().__init__()
+        self.kernel = kernel
         self.shared = nn.Conv2d(label_channels, hidden, kernel, padding=kernel // 2)
         self.gamma = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
         self.beta = nn.Conv2d(hidden, features, kernel, padding=kernel // 2)
@@ -146,6 +152,6 @@ def up_sampled(x: Tensor, semantics: Condition) -> Tensor:
 
 def compute_type(weight: Tensor) -> torch.dtype:
     """The type convolutions compute in, so that a one-hot tensor is made in it once and not cast at every layer."""
-    kind = weight.device.type
+    kind = "cpu" if weight.is_meta else weight.device.type  # nothing is computed there, but shapes are
     dtype: torch.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
     return dtype

@@ -299,3 +299,38 @@ def test_two_processes_freeze_and_release_as_one(pairs: Path, tmp_path: Path) ->
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name, expected in one.items():
         torch.testing.assert_close(two[name], expected, rtol=1e-9, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")
+
+
+REAL = [
+    ("camvid", "camvid", []),
+    ("ade20k", "ADEChallengeData2016", ["--data.source.train", "validation"]),
+    ("cityscapes", "cityscapes", FEATURES),
+    ("coco_stuff", "coco_stuff", FEATURES),
+]
+
+
+@pytest.mark.parametrize(("dataset", "folder", "flags"), REAL, ids=[name for name, *_ in REAL])
+def test_the_shipped_configurations_train_on_real_data(
+    dataset: str, folder: str, flags: list[str], shared: Path, tmp_path: Path
+) -> None:
+    """The whole way of each, only smaller: widths, sizes and the number of pairs."""
+    small = ["--model.generator.width", "2", "--model.generator.blocks", "1", "--model.discriminator.width", "2"]
+    small += ["--model.objective.perceptual", "0", "--data.resize.size", "[32, 64]", "--data.workers", "0"]
+    small += ["--data.batch_size", "1", "--data.limit_train", "2", "--data.limit_val", "1", "--trainer.max_epochs", "1"]
+    small += ["--model.decay_from", "null", "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu"]
+    config, run = ROOT / f"configs/{dataset}/pix2pixhd.yaml", tmp_path / "run"
+    root = ["--data.source.root", str(shared / "data" / folder)]
+    assert main(["fit", "-c", str(config), *flags, *root, *small, "--run", str(run)]) == 0
+    assert (run / "previews/epoch_0001.png").exists()
+    if flags is FEATURES:
+        last, out = run / "checkpoints/last.ckpt", tmp_path / "model.ckpt"
+        assert main(["cluster-features", str(last), str(out), "-c", str(run / "config.yaml")]) == 0
+        synthesizer = Synthesizer.load(out)
+        sample = read_data([str(run / "config.yaml")], []).source.split("train").read(0)
+        labels = sample.labels[:64, :128]
+        assert sample.instances is not None and synthesizer(labels, sample.instances[:64, :128]).shape == (
+            1,
+            64,
+            128,
+            3,
+        )

@@ -18,6 +18,7 @@ from i2i.data.transforms import (
     Resize,
     ResizeAndCrop,
     ScaleShortSideAndCrop,
+    ScaleWidth,
     ScaleWidthAndCrop,
     stretch_map,
     stretch_photo,
@@ -33,7 +34,10 @@ ENLARGE = st.floats(1, 1.5)
 
 @st.composite
 def resizes(draw: st.DrawFn) -> Resize:
-    kind = draw(st.sampled_from([ResizeAndCrop, ScaleWidthAndCrop, ScaleShortSideAndCrop, Fixed, NoResize]))
+    kinds = [ResizeAndCrop, ScaleWidth, ScaleWidthAndCrop, ScaleShortSideAndCrop, Fixed, NoResize]
+    kind = draw(st.sampled_from(kinds))
+    if kind is ScaleWidth:
+        return ScaleWidth(draw(st.integers(1, 4)) * 16, draw(st.sampled_from([1, 4, 16])))
     if kind is NoResize:
         return NoResize(draw(st.sampled_from([1, 4, 16])))
     return Fixed(draw(CROPS)) if kind is Fixed else kind(draw(CROPS), draw(ENLARGE))
@@ -101,6 +105,9 @@ def test_published_sizes() -> None:
     assert ResizeAndCrop().stretched(427, 640, training=True) == (286, 286)
     assert ResizeAndCrop().stretched(427, 640, training=False) == (256, 256)
     assert ScaleWidthAndCrop((512, 1024)).stretched(1024, 2048, training=True) == (512, 1024)
+    assert ScaleWidth(1024).stretched(1024, 2048, training=True) == (512, 1024)
+    assert ScaleWidth(1024, 16).stretched(720, 1280, training=False) == (576, 1024)
+    assert ScaleWidth(64).stretched(10, 2048, training=False) == (32, 64)
     assert ScaleShortSideAndCrop().stretched(427, 640, training=True) == (286, round(640 * 286 / 427))
     assert ScaleShortSideAndCrop().stretched(640, 427, training=False) == (round(640 * 256 / 427), 256)
     assert Fixed().stretched(1024, 2048, training=True) == (256, 512)
@@ -195,6 +202,7 @@ def test_bad_arguments_are_named() -> None:
         (lambda: Fixed((0, 5)), r"size is \(0, 5\)"),
         (lambda: ResizeAndCrop((8, 8), enlarge=0.5), r"enlarge is 0.5"),
         (lambda: NoResize(0), "multiple is 0"),
+        (lambda: ScaleWidth(100, 16), "width is 100, multiple 16"),
         (lambda: Preparation(Fixed(), flip=2), "flip is 2"),
     ):
         with pytest.raises(InputError, match=text):

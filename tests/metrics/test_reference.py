@@ -81,7 +81,7 @@ def test_the_fingerprint_follows_the_photos(pairs: Path, tmp_path: Path) -> None
     assert fingerprint(FirstOf(split, 2)) != fingerprint(split)
     changed = tmp_path / "photo.jpg"
     changed.write_bytes(Path(str(split.pairs[0].photo)).read_bytes())
-    with_copy = FileSplit([Pair("a", changed, split.pairs[0].labels)], split.encoding)
+    with_copy = FileSplit([Pair("a", changed, split.pairs[0].condition)], split.encoding)
     before = fingerprint(with_copy)
     os.utime(changed, (1, 1))
     assert fingerprint(with_copy) != before

@@ -119,6 +119,7 @@ def test_a_forked_process_can_use_it() -> None:
         tensor = torch.ones(MANY)
         child = os.fork()
         if child == 0:
+            torch.set_num_threads(1)  # as in a loader's worker; the parent's threads are not there any more
             found = float((tensor + 1).sum())
             del tensor
             os._exit(0 if found == 2 * MANY else 1)

@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.benchmark.memory import KeptForBackward
 from i2i.errors import InputError
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.pix2pixhd import GlobalGenerator, LocalEnhancer
+from i2i.nn.recomputation import recompute_blocks
 from i2i.nn.spade import SPADEGenerator
 from i2i.recipe import build, recipe
 from i2i.semantics import SemanticMap
@@ -251,3 +253,24 @@ def test_numbers_that_are_too_small() -> None:
 def test_features_need_instances() -> None:
     with pytest.raises(InputError, match="these labels come without"):
         GlobalGenerator(4, 3).draw(condition(instances=False))
+
+
+def test_recomputed_blocks_give_the_same_gradients_and_keep_less() -> None:
+    condition = SemanticMap.from_labels(torch.randint(3, (2, 32, 32), generator=torch.Generator().manual_seed(0)), 3)
+    found = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        network = GlobalGenerator(3, width=4, downsamplings=1, blocks=4, norm="batch").double()
+        if recompute:
+            recompute_blocks(network)
+        counter = KeptForBackward([network])
+        with counter:
+            out = network(condition)
+        gradients = torch.autograd.grad(out.square().sum(), list(network.parameters()))
+        found.append((counter.most, gradients, list(network.buffers())))
+    assert found[1][0] < found[0][0]
+    for part in (1, 2):
+        for ours, expected in zip(found[1][part], found[0][part], strict=True):
+            assert torch.equal(ours, expected)
+    with pytest.raises(InputError, match="Conv2d has no blocks"):
+        recompute_blocks(torch.nn.Conv2d(1, 1, 1))

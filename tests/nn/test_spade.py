@@ -176,3 +176,10 @@ def test_what_does_not_fit_is_named(call: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_modulation_is_refused() -> None:
+    generator = SPADEGenerator(3, width=1, hidden=2)
+    with pytest.raises(InputError, match="modulation 'pattern' is not known; allowed are auto, dense, patterns"):
+        generator.modulation = "pattern"  # type: ignore[assignment]
+    assert generator.modulation == "auto"

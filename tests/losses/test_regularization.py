@@ -1,0 +1,253 @@
+"""R1 against closed forms and finite differences, LeCam against its formula, both through a resumed run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from i2i.errors import InputError
+from i2i.losses.objective import Objective, Regularizer, judge_both
+from i2i.losses.regularization import R1, LeCam
+from i2i.nn.patchgan import MultiscalePatchGAN
+from i2i.semantics import SemanticMap
+
+CLASSES = 3
+
+
+def batch(size: int = 32, count: int = 2, dtype: torch.dtype = torch.float32) -> tuple[SemanticMap, Tensor, Tensor]:
+    maps = SemanticMap.from_labels(torch.randint(0, CLASSES, (count, size, size)), CLASSES)
+    fake, real = (torch.rand(count, 3, size, size, dtype=dtype) * 2 - 1 for _ in range(2))
+    return maps, fake, real
+
+
+class Linear(nn.Module):
+    """A logit w · x for each 4 x 4 patch, on as many scales as there are weights."""
+
+    def __init__(self, *weights: Tensor) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, condition: SemanticMap, photo: Tensor) -> list[list[Tensor]]:
+        return [[nn.functional.conv2d(photo, w[None], stride=4)] for w in self.weights]
+
+
+@pytest.mark.parametrize(("size", "count"), [(4, 1), (16, 3), (32, 2)])
+def test_r1_of_linear_patches_is_the_squared_norm_of_their_weights(size: int, count: int) -> None:
+    """Whatever the size of the photos and of the batch; the mean over scales."""
+    weights = [torch.randn(3, 4, 4) for _ in range(2)]
+    found = R1()(Linear(*weights), *batch(size, count))
+    expected = sum(w.square().sum() for w in weights) / 2
+    torch.testing.assert_close(found, expected)
+
+
+def test_r1_of_one_logit_a_photo_is_the_published_one() -> None:
+    """D(x) = ½ xᵀAx has the gradient Ax."""
+    root = torch.randn(48, 48, dtype=torch.float64)
+    a = root + root.T
+
+    class Quadratic(nn.Module):
+        def forward(self, condition: SemanticMap, photo: Tensor) -> list[list[Tensor]]:
+            x = photo.flatten(1)
+            return [[((x @ a) * x).sum(1)[:, None, None, None] / 2]]
+
+    maps, fake, real = batch(4, 5, torch.float64)
+    expected = (real.flatten(1) @ a).square().sum(1).mean()
+    torch.testing.assert_close(R1()(Quadratic(), maps, fake, real), expected)
+    assert not real.requires_grad and fake.grad is None
+
+
+def test_r1_weighs_gamma_halves_over_all_steps() -> None:
+    """Lazily: once in ``every`` steps, and then as much as all of them together."""
+    network, data = Linear(torch.randn(3, 4, 4)), batch(8)
+    eager, lazy = (Objective(perceptual=0, regularizers=[R1(3.0, every)]) for every in (1, 4))
+    totals = []
+    for objective in (eager, lazy):
+        values = []
+        for _ in range(8):
+            term = objective.regularizers[0](network, *data)
+            values.append(0.0 if term is None else objective.total({"r1": term}).item())
+        totals.append(values)
+    norm = network.weights[0].square().sum().item()
+    assert totals[0] == pytest.approx([1.5 * norm] * 8)
+    assert totals[1] == pytest.approx([6 * norm, 0, 0, 0] * 2)
+
+
+@pytest.mark.parametrize("spectral", [True, False])
+@pytest.mark.parametrize("norm", ["instance", "none", "batch"])
+def test_r1s_gradient_at_the_weights_by_finite_differences(norm: str, spectral: bool) -> None:
+    """Through everything a discriminator is made of, beside another pass that shares its spectral norm."""
+    network = MultiscalePatchGAN(CLASSES, width=2, layers=3, norm=norm, spectral=spectral, gain=1.0).double()
+    maps, fake, real = batch(32, 2, torch.float64)
+    for layer in network.modules():  # the power iterations would move between the evaluations
+        if hasattr(layer, "parametrizations"):
+            layer.parametrizations.weight[0].refine = lambda *_: None
+        for name, child in layer.named_children():  # a kink in D is a jump in R1
+            if isinstance(child, nn.LeakyReLU):
+                setattr(layer, name, nn.SiLU())
+    objective = Objective(perceptual=0, regularizers=[R1(2.0, 1)])
+
+    def loss() -> Tensor:
+        terms, _ = objective.discriminator(network, maps, fake, real)
+        assert set(terms) == {"real", "fake", "r1"}
+        return objective.total(terms)
+
+    parameters = [p for p in network.parameters() if p.dim() > 1]
+    gradients = torch.autograd.grad(loss(), parameters)
+    directions = [torch.randn_like(p) for p in parameters]
+    expected = sum((g * d).sum() for g, d in zip(gradients, directions, strict=True))
+    sides = []
+    for step in (1e-6, -1e-6):
+        with torch.no_grad():
+            for p, d in zip(parameters, directions, strict=True):
+                p += step * d
+        sides.append(loss().item())
+        with torch.no_grad():
+            for p, d in zip(parameters, directions, strict=True):
+                p -= step * d
+    torch.testing.assert_close(torch.tensor((sides[0] - sides[1]) / 2e-6), expected.float(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_r1_is_computed_in_full_precision(dtype: torch.dtype) -> None:
+    network = MultiscalePatchGAN(CLASSES, width=2, layers=3, gain=1.0).eval()
+    data = batch()
+    expected = R1()(network, *data)
+    with torch.autocast("cpu", dtype=dtype), parametrize.cached():
+        network(data[0], data[2])
+        found = R1()(network, *data)
+    assert expected is not None and found is not None and found.dtype == torch.float32
+    torch.testing.assert_close(found, expected)
+
+
+def test_all_passes_of_a_step_share_one_power_iteration() -> None:
+    network = MultiscalePatchGAN(CLASSES, width=2, layers=2)
+    norms = [layer.parametrizations.weight[0] for layer in network.modules() if hasattr(layer, "parametrizations")]
+    calls: list[int] = []
+    for norm in norms:
+        norm.register_forward_hook(lambda *_: calls.append(1))
+    Objective(perceptual=0, regularizers=[R1(), LeCam()]).discriminator(network, *batch())
+    assert len(calls) == len(norms) > 0
+
+
+def test_lecam_by_its_formula() -> None:
+    torch.manual_seed(0)
+    network = Linear(torch.randn(3, 4, 4), torch.randn(3, 4, 4))
+    term, decay = LeCam(decay=0.8), 0.8
+    averages = [[0.0, 0.0], [0.0, 0.0]]  # scale by scale: fake, real
+    for step in range(12):
+        maps, fake, real = batch(16)
+        distances = []
+        for scale, weight in enumerate(network.weights):
+            logits = [nn.functional.conv2d(x, weight[None], stride=4) for x in (fake, real)]
+            rate = min(decay, step / (step + 1))
+            for side in range(2):
+                averages[scale][side] = rate * averages[scale][side] + (1 - rate) * logits[side].mean().item()
+            of_fake, of_real = averages[scale]
+            distances.append(((logits[1] - of_fake) ** 2).mean() + ((logits[0] - of_real) ** 2).mean())
+        torch.testing.assert_close(term(network, maps, fake, real), sum(distances) / 2)
+
+
+def test_lecam_draws_the_logits_together() -> None:
+    """Down for real, up for fake, where the two are told apart."""
+    network = Linear(torch.ones(3, 4, 4))
+    maps, _, _ = batch(8)
+    real = torch.ones(2, 3, 8, 8)
+    parts: list[Tensor] = []
+
+    class Watched(nn.Module):
+        def forward(self, condition: SemanticMap, photo: Tensor) -> list[list[Tensor]]:
+            parts.append(network(condition, photo)[0][-1].requires_grad_())
+            return [[parts[-1]]]
+
+    found = LeCam()(Watched(), maps, -real, real)
+    assert found is not None
+    (gradient,) = torch.autograd.grad(found, parts[0])
+    assert bool((gradient[:2] < 0).all()) and bool((gradient[2:] > 0).all())
+
+
+@pytest.mark.parametrize("make", [lambda: R1(100.0, 1), lambda: LeCam(3.0)], ids=["r1", "lecam"])
+def test_a_discriminator_is_less_sure_of_pictures_it_learns_by_heart(make: Callable[[], Regularizer]) -> None:
+    """Real and fake are noise of one distribution: all that tells them apart is memory."""
+    data = batch(32, 4)
+
+    def gap(*terms: Regularizer) -> float:
+        torch.manual_seed(0)
+        network = MultiscalePatchGAN(CLASSES, width=8, layers=2, gain=1.0)
+        objective = Objective(perceptual=0, regularizers=terms)
+        optimizer = torch.optim.Adam(network.parameters(), 2e-3, (0.0, 0.9))
+        for _ in range(40):
+            optimizer.zero_grad()
+            objective.total(objective.discriminator(network, *data)[0]).backward()
+            optimizer.step()
+        maps, fake, real = data
+        with torch.no_grad():
+            return sum(
+                float(r[-1].mean() - f[-1].mean()) for f, r in zip(*judge_both(network, maps, fake, real), strict=True)
+            )
+
+    plain, kept = gap(), gap(make())
+    assert plain > 0.5 and kept < 0.5 * plain
+
+
+@pytest.mark.parametrize("make", [lambda: R1(every=3), LeCam], ids=["r1", "lecam"])
+def test_a_resumed_term_goes_on_as_if_uninterrupted(make: Callable[[], Regularizer], tmp_path: Path) -> None:
+    network, steps = Linear(torch.randn(3, 4, 4), torch.randn(3, 4, 4)), [batch(8) for _ in range(8)]
+    whole, first, second = make(), make(), make()
+    expected = [whole(network, *data) for data in steps]
+    for data in steps[:4]:
+        first(network, *data)
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    found = [second(network, *data) for data in steps[4:]]
+    assert [x is None for x in found] == [x is None for x in expected[4:]]
+    for a, b in zip(found, expected[4:], strict=True):
+        assert a is None or torch.equal(a, b)
+
+
+def two_processes(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.set_num_threads(1)
+    torch.manual_seed(rank)
+    term = LeCam()
+    values = [float(term(Linear(torch.ones(3, 4, 4)), *batch(8))) for _ in range(3)]
+    torch.save((values, term.averages), Path(folder) / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_lecams_averages_are_those_of_all_processes(tmp_path: Path) -> None:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    mp.spawn(two_processes, args=(str(tmp_path),), nprocs=2)
+    parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    both = []
+    for rank in range(2):
+        torch.manual_seed(rank)
+        both.append([batch(8) for _ in range(3)])
+    term = LeCam()
+    for (maps, fake, real), (_, fake2, real2) in zip(*both, strict=True):
+        whole = term(Linear(torch.ones(3, 4, 4)), maps.repeated(2), torch.cat([fake, fake2]), torch.cat([real, real2]))
+    for _, averages in parts:
+        torch.testing.assert_close(averages, term.averages)
+    torch.testing.assert_close(torch.tensor(sum(values[-1] for values, _ in parts) / 2), whole)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: R1(-1.0), "R1: gamma -1.0"),
+        (lambda: R1(every=0), "every 0"),
+        (lambda: LeCam(float("inf")), "LeCam: weight inf"),
+        (lambda: LeCam(decay=1.0), "decay 1.0"),
+        (lambda: Objective(perceptual=0, regularizers=[R1(), R1()]), "two terms of the objective have the name 'r1'"),
+    ],
+)
+def test_what_cannot_be_is_named(make: Callable[[], Regularizer], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()
