@@ -103,15 +103,20 @@ class Painter:
             batch: as the loader yields it.
             samples: pictures of each map.
             find_styles: whether the encoder is asked for the style of each picture.
+
+        Raises:
+            InputError: a picture with pixels that are no numbers, or a style that the model cannot have.
         """
         names: Sequence[str] = batch["name"]
         maps = _maps(batch)
         height, width = maps.shape[-2:]
         made, given, found = [], [], []
-        for index in range(len(names)):
+        for index, name in enumerate(names):
             condition = self._condition(batch, index)
             styles = self._choose(condition, batch, index, samples)
             pictures = torch.cat([self.generator(condition, z)[:, :, :height, :width] for z in styles])
+            if not torch.isfinite(pictures).all():
+                raise InputError(f"{name}: the synthesised picture has pixels that are NaN or infinite")
             made.append(from_pixels(to_pixels(pictures)).to(self.device))
             if find_styles and self.encoder is not None and styles[0] is not None:
                 given.append(styles[0].flatten(1))

@@ -25,17 +25,18 @@ def key_figures(results: Sequence[Result]) -> str:
 def figure_table(results: Sequence[Result], common: Mapping[str, Any]) -> str:
     """A line for each figure, with what its protocol has beside the common one."""
     real = {r.name.removesuffix(" of the real photos"): r for r in results if r.of_real_photos}
-    head = [("figure", ""), ("value", "number")]
+    head = [("figure, by which protocol", ""), ("value", "number")]
     head += [("real photos", "number")] if real else []
     rows = []
     for r in results:
         if r.of_real_photos:
             continue
         own = {name: value for name, value in r.protocol.items() if common.get(name) != value}
-        details = f"<details><summary>protocol</summary>{definitions(own)}</details>" if own else ""
         note = f'<div class="small soft">{escape(str(own["note"]))}</div>' if "note" in own else ""
         arrow = f' <span class="soft">{ARROWS[r.better]}</span>'
-        row = [(escape(r.name) + arrow + note + details, ""), (escape(r.figure), "number")]
+        name = escape(r.name) + arrow
+        name = f"<details><summary>{name}</summary>{definitions(own)}</details>" if own else name
+        row = [(name + note, ""), (escape(r.figure), "number")]
         if real:
             row.append((escape(real[r.name].figure) if r.name in real else "", "number soft"))
         rows.append(row)

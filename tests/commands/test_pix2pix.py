@@ -13,6 +13,7 @@ from i2i.checkpoint import load_file
 from i2i.cli import main
 from i2i.data.files import read_image
 from i2i.errors import InputError
+from i2i.metrics.result import read_results
 from i2i.synthesizer import Synthesizer
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -178,3 +179,16 @@ def test_a_model_of_images_is_not_continued_on_labels(
     assert fit("pix2pix_labels.yaml", pairs, tmp_path / "run", *resume) == 1
     error = capsys.readouterr().err
     assert error.count("i2i: error:") == 1 and "the checkpoint is of another model" in error
+
+
+def test_a_translation_of_images_is_measured_and_reported(translated: Path, images: Path, tmp_path: Path) -> None:
+    model, config = str(translated / "checkpoints/last.ckpt"), str(translated / "config.yaml")
+    split = ["--split", "train", "--samples", "2"]
+    assert main(["evaluate", model, "-c", config, *split, "--out", str(tmp_path), "--device", "cpu"]) == 0
+    results, about = read_results(tmp_path / "results.json")
+    assert results[0].name == "PSNR" and "translates images" in about["left out"]["miou"]
+    assert results[0].protocol["data"] == "PairedImages"
+    html = (tmp_path / "index.html").read_text()
+    assert 'id="gallery"' in html and 'id="classes"' not in html and ">condition<" in html
+    shown = np.asarray(Image.open(tmp_path / "pictures/00000_map.png"))
+    assert shown.shape == (32, 64, 3) and (shown[..., 0] == shown[..., 2]).all()

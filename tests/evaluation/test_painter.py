@@ -53,3 +53,14 @@ def test_the_style_of_the_photo(synthesizer: Synthesizer, data: DataModule) -> N
         Painter.of(synthesizer, style="photo").paint(collate([item]))
     with pytest.raises(InputError, match="no style encoder"):
         Painter(synthesizer.generator, synthesizer.semantics, None, synthesizer.device, style="photo")
+
+
+def test_pixels_that_are_no_numbers_are_refused(model: Path, data: DataModule) -> None:
+    """As 8-bit values they would look like others."""
+    broken = Synthesizer.load(model)
+    for tensor in broken.generator.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.fill_(float("nan"))
+    item = data.dataset("val")[0]
+    with pytest.raises(InputError, match=f"{item['name']}: the synthesised picture has pixels that are NaN"):
+        Painter.of(broken).paint(collate([item]))
