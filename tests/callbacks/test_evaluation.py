@@ -96,7 +96,7 @@ def test_the_best_checkpoint_is_by_any_figure(views: Path, tmp_path: Path) -> No
 
 def test_artefacts_are_told_with_what_to_try(views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A generator that explodes burns out."""
-    flags = ["--model.generator.gain", "1000.0"]
+    flags = ["--model.generator.gain", "30.0"]
     assert main(arguments(views, tmp_path / "run", "folder.yaml", *flags, metrics=["artefacts"], every=2)) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 2: ")]
     assert any("saturated values: " in line and "recalculate the batch statistics" in line for line in lines)
