@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -18,6 +15,7 @@ from i2i.losses.objective import Objective, Regularizer, judge_both
 from i2i.losses.regularization import R1, LeCam
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.semantics import SemanticMap
+from tests.processes import in_two_processes
 
 CLASSES = 3
 
@@ -212,20 +210,15 @@ def test_a_resumed_term_goes_on_as_if_uninterrupted(make: Callable[[], Regulariz
         assert a is None or torch.equal(a, b)
 
 
-def two_processes(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    torch.set_num_threads(1)
+def lecam_of_a_share(rank: int) -> tuple[list[float], Tensor]:
     torch.manual_seed(rank)
     term = LeCam()
     values = [float(term(Linear(torch.ones(3, 4, 4)), *batch(8))) for _ in range(3)]
-    torch.save((values, term.averages), Path(folder) / f"{rank}.pt")
-    dist.destroy_process_group()
+    return values, term.averages
 
 
-def test_lecams_averages_are_those_of_all_processes(tmp_path: Path) -> None:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    mp.spawn(two_processes, args=(str(tmp_path),), nprocs=2)
-    parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+def test_lecams_averages_are_those_of_all_processes() -> None:
+    parts = in_two_processes(lecam_of_a_share)
     both = []
     for rank in range(2):
         torch.manual_seed(rank)

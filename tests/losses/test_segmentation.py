@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -22,6 +18,7 @@ from i2i.losses.segmentation import SegmentationObjective, balanced_cross_entrop
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.segmenter import SegmentationDiscriminator
 from i2i.semantics import SemanticMap
+from tests.processes import in_two_processes
 
 CLASSES = 4
 
@@ -269,22 +266,18 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
         SegmentationObjective(**arguments)
 
 
-def half_of_the_batch(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+def half_of_the_batch(rank: int) -> Any:
     labels = torch.tensor([[[0, 0, 1, 2]], [[2, 2, 2, 2]]])[rank : rank + 1]
     logits = torch.arange(32.0).view(2, 4, 1, 4).cos()[rank : rank + 1]
     weights = class_weights(labels, 3)
-    torch.save((weights, balanced_cross_entropy(logits, labels, weights)), Path(folder) / f"{rank}.pt")
-    dist.destroy_process_group()
+    return weights, balanced_cross_entropy(logits, labels, weights)
 
 
-def test_two_processes_balance_as_one(tmp_path: Path) -> None:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    mp.spawn(half_of_the_batch, args=(str(tmp_path),), nprocs=2)
+def test_two_processes_balance_as_one() -> None:
     labels = torch.tensor([[[0, 0, 1, 2]], [[2, 2, 2, 2]]])
     weights = class_weights(labels, 3)
     whole = balanced_cross_entropy(torch.arange(32.0).view(2, 4, 1, 4).cos(), labels, weights)
-    parts: list[Any] = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    parts = in_two_processes(half_of_the_batch)
     for found, _ in parts:
         torch.testing.assert_close(found, weights)
     torch.testing.assert_close((parts[0][1] + parts[1][1]) / 2, whole)

@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from i2i.errors import InputError
 from i2i.metrics.collected import Collected, check_photos, key
-
-SCRIPT = Path(__file__).with_name("two_processes.py")
+from tests.metrics.figures import PHOTOS, figures, of_two
+from tests.processes import in_two_processes
 
 
 class Rows(Collected):
@@ -23,15 +17,12 @@ class Rows(Collected):
         return self.collected()[1]
 
 
-def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
-    paths = [str(tmp_path / "store"), str(tmp_path / "figures.json")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    processes = [subprocess.Popen([sys.executable, str(SCRIPT), rank, *paths], env=environment) for rank in "01"]
-    assert [process.wait(timeout=600) for process in processes] == [0, 0]
-    alone, uneven, one_idle = json.loads(Path(paths[1]).read_text())
+def test_two_processes_give_the_figures_of_one() -> None:
+    alone = figures(range(PHOTOS), twice=False)
     assert len(alone) == 13
-    assert uneven == alone
-    assert one_idle == alone
+    for uneven, one_idle in in_two_processes(of_two):
+        assert uneven == alone
+        assert one_idle == alone
 
 
 def test_neither_order_nor_batches_nor_duplicates_matter() -> None:

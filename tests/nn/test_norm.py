@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import copy
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -18,6 +14,7 @@ from torch.nn.utils import parametrize
 
 from i2i.errors import InputError
 from i2i.nn.norm import GlobalBatchNorm2d, SpectralNorm, norm_layer, param_free_norm, spectral
+from tests.processes import in_two_processes
 
 
 def power_method(conv: nn.Module) -> SpectralNorm:
@@ -121,20 +118,15 @@ def objective(layer: nn.Module, x: Tensor, share: slice) -> tuple[Tensor, Tensor
     return out.detach(), gradient.detach(), second
 
 
-def two_processes(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    torch.set_num_threads(1)
+def share(rank: int) -> Any:
     layer = GlobalBatchNorm2d(3, affine=True).double()
     results = objective(layer, BATCH[SHARES[rank]], SHARES[rank])
     half = layer(BATCH[SHARES[rank]].half())
-    torch.save((results, layer.state_dict(), half), Path(folder) / f"{rank}.pt")
-    dist.destroy_process_group()
+    return results, layer.state_dict(), half
 
 
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path) -> None:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    mp.spawn(two_processes, args=(str(tmp_path),), nprocs=2)
-    parts: list[Any] = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+def test_two_processes_equal_one_with_the_whole_batch() -> None:
+    parts = in_two_processes(share)
     layer = nn.BatchNorm2d(3).double()
     expected = objective(layer, BATCH, slice(None))
     for i, value in enumerate(expected):

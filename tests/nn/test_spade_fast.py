@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,6 +25,7 @@ from i2i.nn.spade_block import SPADEResnetBlock
 from i2i.patterns import PatternCounts
 from i2i.recipe import recipe
 from i2i.semantics import SemanticMap
+from tests.processes import in_two_processes
 
 # folder of label maps, of instance maps, ending of both, classes, what is not a label becomes
 SETS: dict[str, tuple[str, str | None, str, int, int]] = {
@@ -288,24 +286,19 @@ def make_block() -> nn.Module:
     return SPADEResnetBlock(4, 2, 3, hidden=3).double()
 
 
-def one_of_two(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    torch.set_num_threads(1)
+def one_of_two(rank: int) -> Any:
     x, semantics = batch_and_maps()
     share = slice(0, 1) if rank == 0 else slice(1, 3)
     block = make_block()
     out = block(x[share], SemanticMap(semantics.labels[share], 3), "patterns")
-    torch.save((out.detach(), block.state_dict()), Path(folder) / f"{rank}.pt")
-    dist.destroy_process_group()
+    return out.detach(), block.state_dict()
 
 
-def test_two_processes_equal_one(tmp_path: Path) -> None:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    mp.spawn(one_of_two, args=(str(tmp_path),), nprocs=2)
+def test_two_processes_equal_one() -> None:
     x, semantics = batch_and_maps()
     block = make_block()
     expected = block(x, semantics, "dense").detach()
-    parts: list[Any] = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    parts = in_two_processes(one_of_two)
     torch.testing.assert_close(torch.cat([out for out, _ in parts]), expected, rtol=0, atol=1e-9)
     for _, state in parts:
         torch.testing.assert_close(state, dict(block.state_dict()), rtol=1e-9, atol=1e-9)

@@ -1,18 +1,10 @@
-"""Run twice by test_collected.py: seven photos are measured by one process, and in shares by two.
-
-Arguments: rank, file of the rendezvous, file to write. Written are the figures of one process, of two with uneven
-shares, and of two of which one got no photo.
-"""
+"""The figures that test_collected.py wants of seven photos, from one process or from shares of two."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from i2i.metrics.distribution import Distribution
@@ -47,15 +39,9 @@ def figures(mine: range, twice: bool) -> list[dict[str, Any]]:
     return [result.to_json() for metric in metrics for result in metric.results()]
 
 
-def main(rank: int, store: str, out: str) -> None:
-    cases = [figures(range(PHOTOS), twice=False)]
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    for first in (5, PHOTOS):
-        cases.append(figures(range(first) if rank == 0 else range(first, PHOTOS), twice=rank == 1 and first == 5))
-    dist.destroy_process_group()
-    if rank == 0:
-        Path(out).write_text(json.dumps(cases))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+def of_two(rank: int) -> list[list[dict[str, Any]]]:
+    """What this process gets of uneven shares, and of shares of which one is empty."""
+    return [
+        figures(range(first) if rank == 0 else range(first, PHOTOS), twice=rank == 1 and first < PHOTOS)
+        for first in (5, PHOTOS)
+    ]
