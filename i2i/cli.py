@@ -30,7 +30,7 @@ COMMANDS = {
         "convert",
         "checkpoints of the original SPADE and pix2pixHD code to a model of i2i: i2i convert FOLDER OUT",
     ),
-    "data": ("data", "check a data set, or make one (edges, scenes): i2i data check -c CONFIG"),
+    "data": ("data", "check a data set, cache it, or make one (edges, scenes): i2i data check -c CONFIG"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
 }
