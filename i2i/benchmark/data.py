@@ -83,8 +83,9 @@ def _compared(data: DataModule, samples: int, tick: Callable[[], None]) -> list[
     files = PreparedSplit(data.original.split("train"), data.preparation, data.seed, training=True)
     prepared = {"decoded from the files": files, _CACHE: data.dataset("train", training=True)}
     contestants = {name: partial(_item, split) for name, split in prepared.items()}
-    first, cached = ({k: v for k, v in item(0).items() if k != "name"} for item in contestants.values())
-    difference = max(float((first[name] - cached[name]).abs().max()) for name in first)
+    first, cached = (item(0) for item in contestants.values())
+    tensors = [name for name, value in first.items() if isinstance(value, torch.Tensor)]
+    difference = max(float((first[name].double() - cached[name].double()).abs().max()) for name in tensors)
     seconds = interleave(contestants, min(samples, len(files)), _REPEATS, torch.device("cpu"), tick)
     return [Case(name, times, difference=difference if name == _CACHE else None) for name, times in seconds.items()]
 

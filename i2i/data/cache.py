@@ -17,7 +17,7 @@ litdata    Apache-2.0    3.5 MB, boto3, obstore …  yes, chunks    –         
 ========== ============= ========================= ============== ===================== ==========================
 
 Memory mapping saves less than 0.04 ms of the 2.5 ms that decoding a 512×256 sample takes, and gives damaged bytes away
-as good ones. The order of samples is a permutation of the whole set that resuming relies on, which streams do not allow.
+as good ones. The order of samples is a permutation of the whole set, which resuming relies on and streams do not have.
 Zip has a checksum per file in the format, is maintained with the language, and can be looked into with any tool.
 """
 

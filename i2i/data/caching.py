@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 from rich.console import Console
@@ -23,12 +24,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from i2i.checkpoint import write_atomically
 from i2i.data.cache import MANIFEST, Manifest, StoredSplit, find_shards, source_recipe
-from i2i.data.datamodule import DataModule
 from i2i.data.paired import FileSplit, Sample, Source, Split
 from i2i.data.shards import Shard, write_shard
 from i2i.data.transforms import Resize, stretch_map, stretch_photo
 from i2i.errors import InputError
 from i2i.recipe import recipe
+
+if TYPE_CHECKING:  # processes that make shards start sooner without the trainer's library
+    from i2i.data.datamodule import DataModule
 
 _LOCK = ".lock"
 
@@ -162,9 +165,8 @@ class Job:
                 return True, None
             except InputError as error:
                 wrong = str(error).partition("; ")[0]
-                there.unlink()
-        own, identity = self.manifest.shards(name)[number], self.manifest.identity
-        root = max(self.roots[number % len(self.roots) :] + self.roots[: number % len(self.roots)], key=_room)
+        own, identity, first = self.manifest.shards(name)[number], self.manifest.identity, number % len(self.roots)
+        root = max(self.roots[first:] + self.roots[:first], key=_room) if there is None else there.parent
         try:
             write_atomically(root / own, lambda file: write_shard(file, self._samples(name, number), identity))
         except OSError as error:

@@ -30,7 +30,7 @@ _FIELDS = ("photo", "labels", "instances", "condition")
 _LONGEST_WEBP = 16383  # pixels of a side, by the format
 _EFFORT = {"lossless": True, "exact": True, "method": 1, "quality": 20}
 # methods above 1 save a few per cent and take several times as long; "exact" keeps colours where alpha is 0
-_NAMES = "names.json"
+_CONTENTS = "contents.json"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same samples give the same bytes, whatever the clock says
 _DAMAGE = (zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, struct.error, zlib.error, cv2.error)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
@@ -52,24 +52,26 @@ class Shard:
         try:
             with zipfile.ZipFile(path) as archive:
                 found = archive.comment.decode("ascii", "replace")
-                self.names: list[str] = json.loads(archive.read(_NAMES))
-                files = [one for one in archive.infolist() if one.filename != _NAMES]
+                contents: dict[str, Any] = json.loads(archive.read(_CONTENTS))
+                self.names: list[str] = contents["names"]
+                entries = [entry for entry in archive.infolist() if entry.filename != _CONTENTS]
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such file; the cache lacks a shard") from error
         except _DAMAGE as error:
             raise self._damaged(f"no whole archive ({error})") from error
+        if len(found) < len(cache) and cache.startswith(found):  # the comment is the archive's end
+            raise self._damaged("its end is missing")
         if found != cache:
             raise InputError(f"{path} is a shard of another cache; each cache needs folders of its own")
         # One place (offset, packed size, checksum) per sample and kind of file, -1 where there is none: millions of
         # small objects would take more room than the samples of a batch.
-        self._kinds = sorted({one.filename.partition(".")[2] for one in files})
+        self._kinds: list[str] = contents["kinds"]
         self._places = np.full((len(self.names), len(self._kinds), 3), -1, dtype=np.int64)
-        for one in files:
-            number, _, kind = one.filename.partition(".")
-            if not number.isdecimal() or int(number) >= len(self.names) or kind.split(".")[0] not in _FIELDS:
-                raise self._damaged(f"an unknown file {one.filename}")
-            place = (one.header_offset, one.compress_size, one.CRC)
-            self._places[int(number), self._kinds.index(kind)] = place
+        expected = {_entry(i, kind): (i, k) for k, kind in enumerate(self._kinds) for i in contents["samples"][k]}
+        if sorted(entry.filename for entry in entries) != sorted(expected):  # no checksum covers the directory
+            raise self._damaged("its directory does not list the files that it should")
+        for entry in entries:
+            self._places[expected[entry.filename]] = entry.header_offset, entry.compress_size, entry.CRC
 
     def __len__(self) -> int:
         return len(self.names)
@@ -132,7 +134,8 @@ def write_shard(file: BinaryIO, samples: Iterable[Sample], cache: str) -> None:
         samples: in the order of their indices.
         cache: the identity of the cache; it becomes the archive's comment.
     """
-    names = []
+    names: list[str] = []
+    samples_of: dict[str, list[int]] = {}
     with zipfile.ZipFile(file, "w") as archive:
         archive.comment = cache.encode("ascii")
         for number, sample in enumerate(samples):
@@ -140,9 +143,15 @@ def write_shard(file: BinaryIO, samples: Iterable[Sample], cache: str) -> None:
             for field in _FIELDS:
                 array = getattr(sample, field)
                 if array is not None:
-                    what, content = _encode(field, array)
-                    _add(archive, f"{number:06d}.{what}", content, _deflated(what))
-        _add(archive, _NAMES, json.dumps(names).encode(), True)
+                    kind, content = _encode(field, array)
+                    samples_of.setdefault(kind, []).append(number)
+                    _add(archive, _entry(number, kind), content, _deflated(kind))
+        contents = {"names": names, "kinds": list(samples_of), "samples": list(samples_of.values())}
+        _add(archive, _CONTENTS, json.dumps(contents).encode(), True)
+
+
+def _entry(number: int, kind: str) -> str:
+    return f"{number:06d}.{kind}"
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, deflate: bool) -> None:
