@@ -182,7 +182,10 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # only the beginning of the name, since names have at most 255 bytes
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name[:40]}."
+    )  # a name has at most 255 bytes
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)

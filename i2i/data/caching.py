@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from i2i.checkpoint import write_atomically
 from i2i.data.cache import MANIFEST, Manifest, StoredSplit, find_shards, source_recipe
+from i2i.data.files import state_of
 from i2i.data.paired import FileSplit, Sample, Source, Split
 from i2i.data.shards import Shard, write_shard
 from i2i.data.transforms import Resize, stretch_map, stretch_photo
@@ -248,11 +249,10 @@ def _files(split: Split) -> str:
         return ""
     digest = hashlib.sha256()
     for pair in split.pairs:
-        digest.update(f"{pair.name}\n".encode())
+        digest.update(os.fsencode(f"{pair.name}\n"))
         for path in (pair.photo, pair.condition, pair.instances):
             if path is not None:
-                state = path.stat()
-                digest.update(f"{state.st_size} {state.st_mtime_ns}\n".encode())
+                digest.update(f"{state_of(path)}\n".encode())
     return digest.hexdigest()
 
 

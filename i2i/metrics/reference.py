@@ -15,6 +15,7 @@ from torch import Tensor
 
 from i2i.checkpoint import load_tensors, write_atomically
 from i2i.data.cache import CachedSplit
+from i2i.data.files import state_of
 from i2i.data.paired import FileSplit, FirstOf, Split
 from i2i.errors import InputError
 
@@ -72,7 +73,7 @@ def fingerprint(split: Split) -> str:
         raise InputError("the split has no photos to compare with")
     digest = hashlib.sha256()
     for index in range(len(split)):
-        digest.update(f"{split.name(index)}\n".encode())
+        digest.update(os.fsencode(f"{split.name(index)}\n"))
     inner: Split = split
     while isinstance(inner, FirstOf):
         inner = inner.split
@@ -81,8 +82,7 @@ def fingerprint(split: Split) -> str:
     elif isinstance(inner, FileSplit):
         for pair in inner.pairs[: len(split)]:
             if pair.photo is not None:
-                state = pair.photo.stat()
-                digest.update(f"{state.st_size} {state.st_mtime_ns}\n".encode())
+                digest.update(f"{state_of(pair.photo)}\n".encode())
     for index in np.unique(np.linspace(0, len(split) - 1, _PROBES).round().astype(int)):
         sample = split.read(int(index))
         if sample.photo is None:
