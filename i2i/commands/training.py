@@ -19,6 +19,7 @@ from i2i.callbacks.evaluation import Evaluate
 from i2i.callbacks.preview import Preview
 from i2i.callbacks.progress import progress
 from i2i.checkpoint import load_file
+from i2i.commands.configuration import check_configurations
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
@@ -31,6 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one of the three commands on the given arguments, the command itself first."""
     if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
         raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
+    check_configurations(arguments)
     quieten()
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
