@@ -36,6 +36,7 @@ import i2i.commands.training  # noqa: F401 -- once, before processes are forked
 from i2i import checkpoint
 from i2i.cli import main as program
 
+ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 CONFIG = Path(__file__).resolve().parent / "conf/resume.yaml"
 LONGEST = 180.0  # seconds that any process may take
 
@@ -185,9 +186,14 @@ def _unequal(a: Any, b: Any, place: str = "") -> list[str]:
     return [] if a == b else [place]
 
 
-def survive(kills: int, processes: int, workers: int, seed: int = 0, more: Sequence[str] = ()) -> dict[str, int]:
-    """Kill so many times, or more to end the last run; raises where a continued run is not the uninterrupted one."""
-    chance, done = random.Random(seed), {"kills": 0, "while writing": 0, "runs": 0}
+def survive(
+    kills: int, processes: int, workers: int, seed: int = 0, more: Sequence[str] = (), signals: bool = False
+) -> dict[str, int]:
+    """Kill so many times, or more to end the last run; raises where a continued run is not the uninterrupted one.
+
+    With ``signals`` the run is asked to end, by SIGINT, SIGTERM or SIGUSR1, in the place of every kill.
+    """
+    chance, done = random.Random(seed), {"kills": 0, "while writing": 0, "saved as asked": 0, "runs": 0}
     with TemporaryDirectory() as folder:
         root, whole, told = pairs(Path(folder) / "pairs"), Path(folder) / "whole", Path(folder) / "told.txt"
         began = time.monotonic()
@@ -197,26 +203,30 @@ def survive(kills: int, processes: int, workers: int, seed: int = 0, more: Seque
             raise RuntimeError(f"the uninterrupted run ended with {codes}: {told.read_text()}")
         while done["kills"] < kills:
             run = Path(folder) / "killed"
-            codes = [1]
+            codes, lives = [1], list[str]()
             while any(codes):
                 told.write_text("")
-                writing = chance.random() < 0.5
+                writing = chance.random() < 0.5 and not signals
                 first = dies_while_writing(chance.randrange(6)) if writing and done["kills"] < kills else None
                 alive = start(flags(root, run, processes, workers, more), processes, told, first)
                 if not writing and done["kills"] < kills:
+                    number = chance.choice(ASKING) if signals else signal.SIGKILL
                     time.sleep(chance.uniform(0.1, 0.7 * length))
-                    chosen = chance.sample(alive, chance.randint(1, len(alive)))
-                    for process in chosen:
-                        os.kill(process, signal.SIGKILL)
+                    for process in chance.sample(alive, chance.randint(1, len(alive))):
+                        os.kill(process, number)
                 codes = wait(alive, patience=15.0)
-                killed = -signal.SIGKILL in codes
+                lives.append(f"{codes} {told.read_text()}")
+                asked = signals and set(codes) <= {128 + n for n in ASKING}  # all processes end as one was asked
+                early = signals and any(-n in codes or 128 + n in codes for n in ASKING)  # before the training began
+                killed = -signal.SIGKILL in codes or asked or early
                 if any(codes) and not killed:
                     raise RuntimeError(f"a continued run ended with {codes}: {told.read_text()}")
                 done["kills"] += killed
+                done["saved as asked"] += asked
                 done["while writing"] += killed and writing
             found = differences(whole, run)
             if found:
-                raise AssertionError(f"seed {seed}: after {done}: {found[:20]}")
+                raise AssertionError("\n".join([*lives, f"seed {seed}: after {done}: {found[:3]} {found[-5:]}"]))
             if list((run / "checkpoints").glob(".*")):
                 raise AssertionError(f"seed {seed}: left over {list((run / 'checkpoints').glob('.*'))}")
             done["runs"] += 1
@@ -231,9 +241,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signals", action="store_true", help="ask by SIGINT, SIGTERM or SIGUSR1 instead")
     given, more = parser.parse_known_args()
     torch.set_num_threads(1)
-    done = survive(given.kills, given.processes, given.workers, given.seed, more)
+    done = survive(given.kills, given.processes, given.workers, given.seed, more, given.signals)
     told = ", ".join(f"{count} {name}" for name, count in done.items())
     print(f"{given.processes} processes, {given.workers} workers: {told}; no difference")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,13 +45,13 @@ def start_of(given: str | None, folder: Path) -> Start:
     reasons: list[str] = []
     for path in _newest_first(folder, reasons):
         try:
-            start = _start(path, training_checkpoint(path))
+            content = training_checkpoint(path)
         except InputError as error:
             reasons.append(str(error))
             continue
         _tell([f"skipped a damaged checkpoint: {reason}" for reason in reasons])
-        _tell([f"Continuing from {path}"] if reasons else [])
-        return start
+        _tell([f"Continuing from {path}, step {content['global_step'] // max(1, len(content['optimizer_states']))}"])
+        return _start(path, content)
     if reasons:
         raise InputError(f"no checkpoint of the run is whole: {'; '.join(reasons)}")
     return Start(None, 0, None)
@@ -63,9 +64,23 @@ def training_checkpoint(path: Path) -> Mapping[str, Any]:
         InputError: a missing, damaged or foreign file.
     """
     content = load_file(path)
+    _check_sums(path)
     if "pytorch-lightning_version" not in content:
         raise InputError(f"{path} is a model, not a checkpoint of a training run; it cannot be continued")
     return content
+
+
+def _check_sums(path: Path) -> None:
+    """Torch writes a check sum with every tensor, and reads them without a look at it."""
+    if not zipfile.is_zipfile(path):  # torch's format of before 2020
+        return
+    try:
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise InputError(f"{path}: damaged: {error}") from error
+    if damaged is not None:
+        raise InputError(f"{path}: damaged: the check sum of {damaged} is another one")
 
 
 def _newest_first(folder: Path, reasons: list[str]) -> list[Path]:

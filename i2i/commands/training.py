@@ -70,7 +70,7 @@ def quieten() -> None:
         "ignore", message="`broadcast_buffers` is deprecated.*"
     )  # the newer name is not in old ones
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message="Experiment logs directory.*")  # it is continued
+    warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory.*exists")  # it is continued
 
 
 def _plugins(given: Any) -> list[Any]:
