@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from jsonargparse import ArgumentError
 
 from i2i import __version__
-from i2i.errors import InputError
+from i2i.errors import Stopped, input_error, one_line
 
 # Command -> the module of i2i.commands that runs it, and what it does. Modules are imported when they are called, so
 # that `i2i --help` does not wait for torch.
@@ -51,26 +51,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(module.run(arguments))
     except (ArgumentError, ValueError) as error:
-        mendable = _input_error(error)
+        mendable = input_error(error)
         if mendable is None and not isinstance(error, ArgumentError):
             raise
         return _fail(str(error), 2) if mendable is None else _fail(str(mendable), 1)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Stopped as stopped:
+        if str(stopped):
+            print(stopped, flush=True)
+        return stopped.status
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
 
 
-def _input_error(error: BaseException | None) -> InputError | None:
-    """What the user has to mend, which the configuration library may have wrapped in errors of its own."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__
-    return error
-
-
 def _fail(message: str, status: int) -> int:
-    print(f"i2i: error: {' '.join(message.split())}", file=sys.stderr)
+    print(one_line(message), file=sys.stderr)
     return status
 
 

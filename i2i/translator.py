@@ -9,13 +9,14 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
 from i2i.data.datamodule import Batch, DataModule
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.history import PictureHistory
+from i2i.history import PictureHistory, of_all_processes
 from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
@@ -139,7 +140,8 @@ class Translator(TwoPlayerModule):
         if logvar is None:
             return mean, mean, None
         logvar = at_least_float32(logvar)  # exp overflows half precision early
-        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean, logvar
+        noise = draws.normal(mean.shape, mean.device, mean.dtype)
+        return mean + noise * torch.exp(0.5 * logvar), mean, logvar
 
     def forward(self, semantics: Condition, style: Tensor | None = None) -> Tensor:
         """Pictures of the averaged generator (of the trained one where there is no average), (N, 3, H, W)."""
@@ -164,13 +166,13 @@ class Translator(TwoPlayerModule):
 
     # --- the training step ---------------------------------------------------------------------------------------
 
-    def on_train_epoch_start(self) -> None:
+    def begin_epoch(self) -> None:
         """Set the learning rates, and freeze or release what ``frozen_epochs`` is about.
 
         Here and not before: processes share the gradients of those parameters that were trainable when the strategy
         was set up, and released ones must be among them.
         """
-        super().on_train_epoch_start()
+        super().begin_epoch()
         if self.frozen_epochs:
             self._freeze_previous_stage(self.current_epoch < self.frozen_epochs)
 
@@ -185,7 +187,7 @@ class Translator(TwoPlayerModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``."""
-        with kept_memory(self.device):
+        with kept_memory(self.device), draws.of_samples(batch.get("seed")):
             self._train_on(batch, batch_index)
 
     def _train_on(self, batch: Batch, batch_index: int) -> None:
@@ -259,13 +261,19 @@ class Translator(TwoPlayerModule):
             self.log(f"{split}/l1", error, prog_bar=True, sync_dist=True, batch_size=len(batch["photo"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write what the networks are made of, so that a checkpoint needs no flag and no other file."""
+        """Write what the networks are made of, so that a checkpoint needs no flag and no other file.
+
+        All processes come here together, and each gives its history of pictures.
+        """
         checkpoint["i2i"] = self._description()
+        if self.history is not None:
+            checkpoint["history"] = of_all_processes(self.history.state())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at.
 
         The objective may be another: what its terms remember is taken where there is something, and begins anew if not.
+        So does the history.
         """
         own, found = self._description(), checkpoint.get("i2i", {})
         for part in ("generator", "discriminator", "encoder", "semantics"):
@@ -277,6 +285,9 @@ class Translator(TwoPlayerModule):
         for name in [name for name in tensors if name.startswith("objective.") and name not in own_terms]:
             del tensors[name]
         checkpoint["state_dict"] = own_terms | tensors
+        histories = checkpoint.get("history", [])
+        if self.history is not None and self.global_rank < len(histories):
+            self.history.restore(histories[self.global_rank])
 
     def _description(self) -> dict[str, Any]:
         return describe(
