@@ -49,7 +49,10 @@ class Translator(TwoPlayerModule):
             keeps them constant.
         schedule: ``shared`` is the order told above; ``original`` steps the generator first and runs it a second time
             for the discriminator, as the published SPADE code does.
-        accumulate: batches whose gradients are averaged into one step of the optimizers.
+        accumulate: batches whose gradients are averaged into one step of the optimizers. The discriminator's step is
+            that of the whole. The generator's gradient of the last batch is through the updated discriminator, that of
+            the earlier ones through the one before the step: all through the updated one would need every picture
+            twice, or the graphs of all at once. With ``schedule: original`` the two players change places in this.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
         activation_checkpointing: whether the generator's blocks compute their activations again in backward instead of
             keeping them: less memory for more time.
@@ -235,6 +238,8 @@ class Translator(TwoPlayerModule):
             # before the generator's backward pass needs its memory.
             picture = fake.detach().requires_grad_()
             terms = self.objective.generator(self.discriminator, semantics, picture, photo, mean, logvar)
+            if "divergence" in terms:  # a sum over the batch, and meant over the whole one
+                terms["divergence"] = terms["divergence"] * self.parts
             self.guard(terms, GENERATOR, batch_index)
             at_picture = {name: term for name, term in terms.items() if name != "divergence"}
             total = torch.sum(fake * self.gradient(self.objective.total(at_picture), picture))

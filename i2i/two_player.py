@@ -113,6 +113,14 @@ class TwoPlayerModule(pl.LightningModule):
         """Whether the optimizers are stepped after this batch."""
         return (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
 
+    @property
+    def parts(self) -> int:
+        """How many batches, over processes and accumulation, give the mean gradient of one step.
+
+        A term that is a sum over the whole batch of a step, and not a mean, has to be taken that many times.
+        """
+        return self.accumulate * (1 if self._trainer is None else self.trainer.world_size)
+
     def gradient(self, loss: Tensor, leaf: Tensor) -> Tensor:
         """d loss / d leaf; through the loss scaler in float16, where small gradients would vanish on the way."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
@@ -138,9 +146,11 @@ class TwoPlayerModule(pl.LightningModule):
         )
 
     def log_step(self, g_terms: Mapping[str, Tensor], d_terms: Mapping[str, Tensor], images: int) -> None:
-        """Every term unweighted, both learning rates, images per second over all processes."""
-        values: dict[str, Any] = {f"generator/{name}": term for name, term in g_terms.items()}
-        values |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        """Every term unweighted, its mean over processes; both learning rates; images per second of all together."""
+        terms = {f"generator/{name}": term for name, term in g_terms.items()}
+        terms |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        together = torch.cat([term.detach().reshape(1) for term in terms.values()])  # which one message can carry
+        values: dict[str, Any] = dict(zip(terms, self.trainer.strategy.reduce(together), strict=True))
         values["learning_rate/generator"] = self._optimizer(GENERATOR).param_groups[0]["lr"]
         values["learning_rate/discriminator"] = self._optimizer(DISCRIMINATOR).param_groups[0]["lr"]
         self.log_dict(values, batch_size=images)
