@@ -9,4 +9,4 @@ shift
 exec "${PYTHON:-.venv/bin/python}" -m torch.distributed.run \
     --nnodes "${NODES:-1}" --node-rank "${NODE_RANK:-0}" --nproc-per-node "$gpus" \
     --master-addr "${MASTER:-127.0.0.1}" --master-port "${PORT:-29500}" \
-    -m i2i fit --trainer.accelerator gpu --trainer.devices "$gpus" --trainer.num_nodes "${NODES:-1}" "$@"
+    -m -- i2i fit --trainer.accelerator gpu --trainer.devices "$gpus" --trainer.num_nodes "${NODES:-1}" "$@"

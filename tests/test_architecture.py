@@ -50,6 +50,7 @@ FLOORS = {
     "i2i.convert": 4,
     "i2i.report": 4,
     "i2i.benchmark": 4,
+    "i2i.footprint": 4,
     "i2i.commands": 5,
     "i2i.cli": 5,
     "i2i.__main__": 5,
