@@ -33,7 +33,10 @@ class TwoPlayerModule(pl.LightningModule):
         optimizer_d: makes the discriminator's.
         decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
             keeps them constant.
-        accumulate: batches whose gradients are averaged into one step of the optimizers.
+        accumulate: batches whose gradients are averaged into one step of the optimizers. The step of the player whose
+            turn comes first is that of the whole; the second's gradient of the last batch is through the updated first,
+            that of the earlier batches through the first as it was before: all through the updated one would need every
+            picture twice, or the graphs of all at once.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
 
     Raises:

@@ -39,7 +39,8 @@ def environment(**more: str) -> dict[str, str]:
 def training(pairs: Path, run: Path) -> list[str]:
     """On the CPU: what comes last counts."""
     flags = ["--trainer.accelerator", "cpu", "--trainer.max_epochs", "1", "--data.batch_size", "1"]
-    return ["-c", str(ROOT / "tests/conf/labels_first.yaml"), *flags, "--data.source.root", str(pairs), "--run", str(run)]
+    config = ["-c", str(ROOT / "tests/conf/labels_first.yaml"), "--data.source.root", str(pairs)]
+    return [*config, *flags, "--run", str(run)]
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +14,7 @@ from rich.table import Table
 
 from i2i.commands.arguments import Parser
 from i2i.commands.training import TrainingCLI, quieten
-from i2i.data.datamodule import DataModule
+from i2i.data.datamodule import Batch, DataModule
 from i2i.errors import InputError
 from i2i.footprint.prediction import Footprint, Rehearsed, predict, rehearsed_batch
 from i2i.footprint.rehearsal import Rehearsal
@@ -40,7 +42,9 @@ def run(arguments: Sequence[str]) -> int:
         batches = options.batch or [parts.data.batch_size]
         if min(batches) < 1:
             raise InputError(f"--batch is {min(batches)}; allowed are 1 and more")
-        found = {name: _line(parts, rehearsal, batches, precision) for name, precision in parts.choices()}
+        few = min(4, *batches, parts.data.batch_size)
+        rehearsed = [rehearsed_batch(parts.data, parts.size, count) for count in (few, 2 * few)]
+        found = {name: _line(parts, rehearsal, precision, rehearsed) for name, precision in parts.choices()}
     _print(parts, batches, found, cards)
     return 0
 
@@ -53,6 +57,7 @@ class Parts(TrainingCLI):
     """
 
     model: Rehearsed
+    data: DataModule
 
     def __init__(self, flags: Sequence[str]) -> None:
         super().__init__(
@@ -99,28 +104,46 @@ class Parts(TrainingCLI):
                     yield precision + recompute * ", activation checkpointing", precision
 
 
-Line = list[tuple[int, Footprint]]
+@dataclass(frozen=True)
+class Line:
+    """The footprints of two batches, and the straight line through their peaks that other batches lie on.
+
+    Attributes:
+        few: samples of the smaller batch.
+        small: its footprint.
+        more: samples of the larger one.
+        large: its footprint.
+    """
+
+    few: int
+    small: Footprint
+    more: int
+    large: Footprint
+
+    @property
+    def slope(self) -> float:
+        """Bytes a sample."""
+        return (self.large.peak - self.small.peak) / (self.more - self.few)
+
+    def peak(self, count: int) -> float:
+        """Bytes, of a batch."""
+        return self.small.peak + (count - self.few) * self.slope
+
+    def largest(self, room: float) -> int:
+        """The largest batch whose peak fits into so many bytes; 0 where none does."""
+        return max(0, math.floor((room - self.small.peak) / self.slope) + self.few)
 
 
-def _line(parts: Parts, rehearsal: Rehearsal, batches: Sequence[int], precision: str) -> Line:
-    """The footprints of the wanted batches, and of two smaller ones that the way between is told by."""
-    return [
-        (count, predict(parts.model, rehearsal, rehearsed_batch(parts.data, parts.size, count), precision))
-        for count in dict.fromkeys([2, 4, *batches])
-    ]
-
-
-def largest(line: Line, room: float) -> int:
-    """The largest batch whose peak fits into so many bytes: peaks are straight lines."""
-    (few, small), (more, large) = line[:2]
-    slope = (large.peak - small.peak) / (more - few)
-    return max(0, int((room - small.peak) / slope) + few)
+def _line(parts: Parts, rehearsal: Rehearsal, precision: str, batches: Sequence[Batch]) -> Line:
+    """Rehearse two batches."""
+    small, large = (predict(parts.model, rehearsal, batch, precision) for batch in batches)
+    return Line(len(batches[0]["name"]), small, len(batches[1]["name"]), large)
 
 
 def _print(parts: Parts, batches: Sequence[int], found: dict[str, Line], cards: dict[str, float]) -> None:
     console = Console()
     height, width = parts.size
-    first = next(iter(found.values()))[0][1]
+    first = next(iter(found.values())).small
     console.print(f"Photos of {height} x {width}. In GiB: weights {_gib(first.weights)}, averaged generator "
                   f"{_gib(first.average)}, optimizers {_gib(first.optimizers)}, gradients {_gib(first.gradients)}",
                   highlight=False)  # fmt: skip
@@ -129,9 +152,8 @@ def _print(parts: Parts, batches: Sequence[int], found: dict[str, Line], cards: 
     for title in (*(f"peak, batch {count}" for count in batches), *cards):
         table.add_column(title, justify="right")
     for name, line in found.items():
-        peaks = dict(line)
-        fits = [largest(line, card * (1 - _SPARE) - _CONTEXT) for card in cards.values()]
-        table.add_row(name, *(_gib(peaks[count].peak) for count in batches), *(str(n) if n else "–" for n in fits))
+        fits = [line.largest(card * (1 - _SPARE) - _CONTEXT) for card in cards.values()]
+        table.add_row(name, *(_gib(line.peak(count)) for count in batches), *(str(n) if n else "–" for n in fits))
     console.print(table)
     console.print(_NOTES, style="dim", highlight=False)
 

@@ -19,7 +19,6 @@ from i2i.errors import InputError
 from i2i.footprint.rehearsal import Rehearsal
 from i2i.nn.recomputation import Block
 from i2i.semantics import LabelSemantics
-from i2i.translator import Translator
 
 _MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 PRECISIONS = ("32-true", *_MIXED)
@@ -138,12 +137,12 @@ def _autocast(precision: str) -> AbstractContextManager[Any]:
     return torch.autocast("cpu", _MIXED[precision]) if precision in _MIXED else nullcontext()
 
 
-def _history(model: Translator, batch: Batch) -> int:
+def _history(model: Rehearsed, batch: Batch) -> int:
     """The history of pictures when it is full."""
     if model.history is None:
         return 0
     tensors: Sequence[Any] = [value for value in batch.values() if isinstance(value, Tensor)]
-    sample = sum(tensor[0].nbytes for tensor in (*tensors, batch["photo"]))
+    sample: int = sum(tensor[0].nbytes for tensor in (*tensors, batch["photo"]))
     return model.history.size * sample
 
 

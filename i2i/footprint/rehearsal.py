@@ -1,7 +1,7 @@
 """A rehearsal: programs run with tensors that have shapes and no values, and their memory is counted.
 
-Floating-point tensors are PyTorch's fake ones, which no memory stands behind and on which nothing is computed, so a step
-of any size takes seconds. Integers are real and computed: label maps decide which patterns there are, and so the shapes.
+Floating-point tensors are PyTorch's fake ones, which no memory stands behind and on which nothing is computed, so a
+step of any size takes seconds. Integers are real and computed: label maps decide about patterns, and so about shapes.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class Rehearsal:
         self.live -= size
 
 
-class _Counted(TorchDispatchMode):
+class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Runs what has values with values, everything else without, and counts the results."""
 
     def __init__(self, rehearsal: Rehearsal) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._rehearsal = rehearsal
 
     def __torch_dispatch__(
