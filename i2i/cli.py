@@ -32,6 +32,7 @@ COMMANDS = {
     ),
     "data": ("data", "check a data set, or make one (edges, scenes): i2i data check -c CONFIG"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
+    "memory": ("memory", "what a training step needs of memory, and what fits a card: i2i memory -c CONFIG"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
 }
 

@@ -20,6 +20,7 @@ from i2i.history import PictureHistory, of_all_processes
 from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
+from i2i.nn.compilation import compile_networks
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.nn.patchgan import MultiscalePatchGAN
@@ -41,19 +42,17 @@ class Translator(TwoPlayerModule):
         objective: the losses and their weights.
         semantics: how the labels or images of a batch become the networks' condition.
         encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
-        encoding: how label files become labels; only kept, so that a checkpoint needs no other file.
-        resize: how photos and maps come to the networks' size; only kept, likewise.
+        encoding, resize: how label files become labels, and photos and maps come to the networks' size; only kept, so
+            that a checkpoint needs no other file.
         optimizer_g: makes the optimizer of generator and encoder from their parameters.
-        optimizer_d: makes the optimizer of the discriminator. Two learning rates are the "TTUR" of Heusel et al. 2017.
+        optimizer_d: makes that of the discriminator. Two learning rates are the "TTUR" of Heusel et al. 2017.
         ema_decay: of the averaged generator; 0 switches it off and the trained one is used in its place.
-        decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
-            keeps them constant.
+        decay_from, accumulate, clip: see :class:`TwoPlayerModule`.
         schedule: ``shared`` is the order told above; ``original`` steps the generator first and runs it a second time
             for the discriminator, as the published SPADE code does.
-        accumulate: batches whose gradients are averaged into one step of the optimizers.
-        clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
-        activation_checkpointing: whether the generator's blocks compute their activations again in backward instead of
-            keeping them: less memory for more time.
+        activation_checkpointing: whether the generator's blocks compute again in backward what they would have kept.
+        compile: whether torch.compile prepares what it can of the networks and VGG19, see :mod:`i2i.nn.compilation`.
+        channels_last: whether photos and convolutions' weights lie in memory as half-precision convolutions want them.
         frozen_epochs: for the first epochs what an earlier stage has trained of the generator (of a local enhancer the
             coarse network) takes no gradient; from then on everything is trained jointly (Wang et al. 2018).
         history: pictures of earlier steps that are kept and shown to the discriminator in the place of half of the
@@ -82,6 +81,8 @@ class Translator(TwoPlayerModule):
         accumulate: int = 1,
         clip: float | None = None,
         activation_checkpointing: bool = False,
+        compile: bool = False,
+        channels_last: bool = False,
         frozen_epochs: int = 0,
         history: int = 0,
     ) -> None:
@@ -91,6 +92,8 @@ class Translator(TwoPlayerModule):
         if frozen_epochs < 0 or (frozen_epochs > 0 and not generator.previous_stage()):
             reason = "allowed are 0 and more" if frozen_epochs < 0 else "the generator has no part to be frozen"
             raise InputError(f"frozen_epochs is {frozen_epochs}; {reason}")
+        if compile and activation_checkpointing:
+            raise InputError("compile and activation_checkpointing do not go together; choose one of them")
         if encoder is not None:
             check_style(generator, encoder)
         self.generator = generator
@@ -100,14 +103,18 @@ class Translator(TwoPlayerModule):
         self.encoder = encoder
         self.objective = objective
         self.semantics = semantics
-        self.encoding = encoding
-        self.resize = resize
+        self.encoding, self.resize = encoding, resize
         self.average = averaged_copy(generator) if ema_decay > 0 else None
         self.register_buffer("average_updates", torch.zeros((), dtype=torch.long))
         self.ema_decay = ema_decay
         self.schedule = schedule
         self.frozen_epochs = frozen_epochs
         self.history = PictureHistory(history) if history else None
+        self.channels_last = channels_last
+        if channels_last:
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # of tensors of four dimensions
+        if compile:
+            compile_networks([generator, discriminator, encoder, objective.frozen])
 
     def players(self) -> tuple[Iterable[nn.Parameter], Iterable[nn.Parameter]]:
         """Generator with encoder, and discriminator."""
@@ -193,6 +200,8 @@ class Translator(TwoPlayerModule):
     def _train_on(self, batch: Batch, batch_index: int) -> None:
         if "photo" not in batch:
             raise InputError(f"{batch['name'][0]}: no photo; training needs pairs, label maps alone can be synthesised")
+        if self.channels_last:
+            batch["photo"] = batch["photo"].contiguous(memory_format=torch.channels_last)
         semantics, photo = self.read(batch), batch["photo"]
         style, mean, logvar = self.style(semantics, photo)
         fake = at_least_float32(self.generator(semantics, style))
@@ -237,6 +246,8 @@ class Translator(TwoPlayerModule):
             # before the generator's backward pass needs its memory.
             picture = fake.detach().requires_grad_()
             terms = self.objective.generator(self.discriminator, semantics, picture, photo, mean, logvar)
+            if "divergence" in terms:  # a sum over the batch, and meant over the whole one
+                terms["divergence"] = terms["divergence"] * self.parts
             self.guard(terms, GENERATOR, batch_index)
             at_picture = {name: term for name, term in terms.items() if name != "divergence"}
             total = torch.sum(fake * self.gradient(self.objective.total(at_picture), picture))

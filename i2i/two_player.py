@@ -33,7 +33,10 @@ class TwoPlayerModule(pl.LightningModule):
         optimizer_d: makes the discriminator's.
         decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
             keeps them constant.
-        accumulate: batches whose gradients are averaged into one step of the optimizers.
+        accumulate: batches whose gradients are averaged into one step of the optimizers. The step of the player whose
+            turn comes first is that of the whole; the second's gradient of the last batch is through the updated first,
+            that of the earlier batches through the first as it was before: all through the updated one would need every
+            picture twice, or the graphs of all at once.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
 
     Raises:
@@ -129,6 +132,14 @@ class TwoPlayerModule(pl.LightningModule):
         """Whether the optimizers are stepped after this batch."""
         return (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
 
+    @property
+    def parts(self) -> int:
+        """How many batches, over processes and accumulation, give the mean gradient of one step.
+
+        A term that is a sum over the whole batch of a step, and not a mean, has to be taken that many times.
+        """
+        return self.accumulate * (1 if self._trainer is None else self.trainer.world_size)
+
     def gradient(self, loss: Tensor, leaf: Tensor) -> Tensor:
         """d loss / d leaf; through the loss scaler in float16, where small gradients would vanish on the way."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
@@ -154,9 +165,14 @@ class TwoPlayerModule(pl.LightningModule):
         )
 
     def log_step(self, g_terms: Mapping[str, Tensor], d_terms: Mapping[str, Tensor], images: int) -> None:
-        """Every term unweighted, both learning rates, images per second over all processes; every few steps."""
-        values: dict[str, Any] = {f"generator/{name}": term for name, term in g_terms.items()}
-        values |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        """Every term unweighted, its mean over processes; both learning rates; images per second of all together.
+
+        Written every few steps.
+        """
+        terms = {f"generator/{name}": term for name, term in g_terms.items()}
+        terms |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        together = torch.cat([term.detach().reshape(1) for term in terms.values()])  # which one message can carry
+        values: dict[str, Any] = dict(zip(terms, self.trainer.strategy.reduce(together), strict=True))
         values["learning_rate/generator"] = self._optimizer(GENERATOR).param_groups[0]["lr"]
         values["learning_rate/discriminator"] = self._optimizer(DISCRIMINATOR).param_groups[0]["lr"]
         self.log_dict(values, logger=False, batch_size=images)

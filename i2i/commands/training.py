@@ -28,6 +28,7 @@ from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.instance_encoder import InstanceEncoder
+from i2i.separate_ddp import serve_all_processes
 from i2i.translator import Translator
 from i2i.warm_start import warm_start
 
@@ -37,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
         raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
     quieten()
+    serve_all_processes()
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
     TrainingCLI(

@@ -110,10 +110,10 @@ class SegmentationObjective(BaseObjective):
         known = ~torch.isin(labels, torch.tensor(self.ignored, dtype=labels.dtype, device=labels.device))
         right = (on_real.argmax(1) == labels) & known
         called_fake = on_fake.argmax(1) == on_fake.shape[1] - 1
-        return {
-            "accuracy_real": right.sum() / known.sum().clamp(min=1),
-            "accuracy_fake": called_fake.float().mean(),
-        }
+        counts = torch.stack([right.sum(), known.sum()])
+        if dist.is_available() and dist.is_initialized():  # processes know the classes of different numbers of pixels
+            dist.all_reduce(counts)
+        return {"accuracy_real": counts[0] / counts[1].clamp(min=1), "accuracy_fake": called_fake.float().mean()}
 
 
 def class_weights(labels: Tensor, num_classes: int, ignored: Sequence[int] = ()) -> Tensor:
