@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jsonargparse import ArgumentError
@@ -30,7 +32,7 @@ COMMANDS = {
         "convert",
         "checkpoints of the original SPADE and pix2pixHD code to a model of i2i: i2i convert FOLDER OUT",
     ),
-    "data": ("data", "check a data set, or make one (edges, scenes): i2i data check -c CONFIG"),
+    "data": ("data", "check a data set, cache it, or make one (edges, scenes): i2i data check -c CONFIG"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
     "memory": ("memory", "what a training step needs of memory, and what fits a card: i2i memory -c CONFIG"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
@@ -40,6 +42,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 for something the user has to mend, 2 for wrong usage."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text in any encoding
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")  # large photos are read, too large refused
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return 0 if arguments else 2
@@ -56,6 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if mendable is None and not isinstance(error, ArgumentError):
             raise
         return _fail(str(error), 2) if mendable is None else _fail(str(mendable), 1)
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        return _fail(
+            f"a process that reads samples died ({str(error).strip(' .')}); where memory was short, fewer "
+            f"--data.workers help; the last checkpoint is good",
+            1,
+        )
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from i2i.classes import LabelEncoding
 from i2i.condition import Semantics
+from i2i.data.cache import CachedSource
 from i2i.data.paired import FirstOf, Source, Split
 from i2i.data.preparation import Preparation
 from i2i.data.sampler import EpochSampler
-from i2i.data.transforms import Resize
+from i2i.data.transforms import Resize, Stretched
 from i2i.errors import InputError
 from i2i.pattern_plan import PreparedSemantics
 from i2i.semantics import SemanticMap
@@ -61,6 +62,8 @@ class DataModule(LightningDataModule):
         seed: of the order, of the augmentation, and of what the training draws for each sample.
         limit_train: use only the first training pairs.
         limit_val: use only the first validation pairs.
+        cache: the folder, or folders, that `i2i data cache` wrote for this source and resize. Batches are the same as
+            without it; what it does not hold is read from the source's own files.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class DataModule(LightningDataModule):
         seed: int = 0,
         limit_train: int | None = None,
         limit_val: int | None = None,
+        cache: list[str] | str | None = None,
     ) -> None:
         super().__init__()
         least = {"batch_size": 1, "val_batch_size": 1, "workers": 0, "seed": 0, "limit_train": 1, "limit_val": 1}
@@ -82,9 +86,13 @@ class DataModule(LightningDataModule):
         for (name, low), value in zip(least.items(), given, strict=True):
             if value is not None and value < low:
                 raise InputError(f"{name} is {value}; allowed are {low} and more")
-        self.source = source
+        self.original = source
+        roots = [cache] if isinstance(cache, str) else cache
+        self.cached = None if roots is None else CachedSource(roots, source, resize)
+        self.source: Source = source if self.cached is None else self.cached
         self.resize = resize
         self.preparation = Preparation(resize, flip, colour_jitter)
+        self.rest = Preparation(Stretched(resize.size), flip, colour_jitter)
         self.batch_size = batch_size
         self.val_batch_size = batch_size if val_batch_size is None else val_batch_size
         self.workers = workers
@@ -120,11 +128,12 @@ class DataModule(LightningDataModule):
             training: whether to augment.
             first: leave out all but so many.
         """
-        split = self.source.split(name)
+        cached = self.cached is not None and self.cached.holds(name, training)
+        split = (self.source if cached else self.original).split(name)
         limit = min((one for one in (self.limits[name], first) if one is not None), default=None)
         if limit is not None:
             split = FirstOf(split, limit)
-        return PreparedSplit(split, self.preparation, self.seed, training)
+        return PreparedSplit(split, self.rest if cached else self.preparation, self.seed, training)
 
     def train_dataloader(self) -> Loader:
         """Augmented training batches in a new order each epoch; all are full.

@@ -125,6 +125,19 @@ def read_ids(path: str | Path, kind: str = "a label map") -> Array:
     return ids // (255 // (2**depth - 1)) if depth < 8 else ids
 
 
+def state_of(path: Path) -> str:
+    """The size of a file and the time of its last change, as text: another one where the content has changed.
+
+    Raises:
+        InputError: it cannot be found.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
 def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
     """The image files of a folder, sorted, hidden ones left out; empty where there is no folder.
 
