@@ -23,6 +23,7 @@ from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.recomputation import recompute_blocks
+from i2i.nn.style import Encoder
 from i2i.pattern_plan import PreparedSemantics
 from i2i.recipe import difference
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
@@ -70,7 +71,7 @@ class Translator(TwoPlayerModule):
         discriminator: nn.Module,
         objective: BaseObjective,
         semantics: Semantics,
-        encoder: nn.Module | None = None,
+        encoder: Encoder | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
         optimizer_g: OptimizerCallable = torch.optim.Adam,
@@ -157,7 +158,8 @@ class Translator(TwoPlayerModule):
         if self.encoder is not None and "photo" in batch:
             style = self.encoder(batch["photo"], semantics)[0]
         else:
-            style = self.generator.draw(semantics, torch.Generator().manual_seed(0))
+            source = self.encoder if self.encoder is not None and self.encoder.draws else self.generator
+            style = source.draw(semantics, torch.Generator().manual_seed(0))
         picture: Tensor = self(semantics, style)
         self.train(was_training)
         return picture

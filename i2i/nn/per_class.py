@@ -27,8 +27,9 @@ class PerClassLinear(nn.Module):
 
     def forward(self, x: Tensor, by_class: ByClass) -> Tensor:
         """(R, in_features) and the classes of these R vectors -> (R, out_features)."""
-        weight, bias = self.weight, self.bias
-        if len(by_class.classes) < len(weight):
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
+        if len(by_class.classes) != len(weight):
             weight, bias = weight[by_class.classes], bias[by_class.classes]
         out = torch.baddbmm(bias[:, None], by_class.lay(x), weight.transpose(1, 2))  # (P, most, out_features)
         return by_class.gather(out)
