@@ -29,4 +29,4 @@ def test_each_class_starts_as_a_layer_of_its_own() -> None:
     layer = PerClassLinear(400, 30, 20)
     initialise(layer, "xavier", gain=0.5)
     assert not layer.bias.any()
-    assert abs(float(layer.weight.std()) / (0.5 * (2 / 50) ** 0.5) - 1) < 0.01
+    assert abs(float(layer.weight.detach().std()) / (0.5 * (2 / 50) ** 0.5) - 1) < 0.01
