@@ -40,7 +40,8 @@ class Translator(TwoPlayerModule):
         discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how the labels or images of a batch become the networks' condition.
-        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
+        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis"), or
+            the style itself and None (instance features, codes of regions), which then is learned by reconstruction.
         encoding: how label files become labels; only kept, so that a checkpoint needs no other file.
         resize: how photos and maps come to the networks' size; only kept, likewise.
         optimizer_g: makes the optimizer of generator and encoder from their parameters.

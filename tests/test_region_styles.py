@@ -13,8 +13,10 @@ from i2i.checkpoint import save_model
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.transforms import Fixed
 from i2i.errors import InputError
+from i2i.nn.pix2pixhd import GlobalGenerator
 from i2i.nn.region_encoder import RegionEncoder
 from i2i.nn.sean import SEANGenerator
+from i2i.nn.spade import SPADEGenerator
 from i2i.photos import LabelledPhoto
 from i2i.semantics import LabelSemantics, SemanticMap
 from i2i.synthesizer import Synthesizer
@@ -162,6 +164,15 @@ def test_what_only_other_models_take(synthesizer: Synthesizer, by_instance: Synt
         by_instance(maps(), maps(), features={0: LabelledPhoto(photo(0), maps())})
     with pytest.raises(InputError, match="instance 77, which is not in the map"):
         by_instance(maps(), maps(), features={77: torch.zeros(D)})
+    labels = LabelledPhoto(photo(1), maps())
+    generator = SPADEGenerator(CLASSES, width=1, hidden=4)
+    plain = Synthesizer(generator, LabelSemantics(CLASSES))
+    with pytest.raises(InputError, match="no style for each region"):
+        plain(maps(), style=labels)
+    features = Synthesizer(GlobalGenerator(CLASSES + 1, 3, 2, 1, 1), LabelSemantics(CLASSES, edges=True))
+    for wrong in ({1: labels}, {"sky": [0.0, 0.0, 0.0]}):
+        with pytest.raises(InputError, match="takes vectors by instance id"):
+            features(maps(), maps(), features=wrong)
     alone = build(tmp_path / "alone.ckpt", encoder=False)
     with pytest.raises(InputError, match="no style encoder"):
         alone(maps(), style=photo(0))

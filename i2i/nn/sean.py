@@ -81,7 +81,7 @@ class SEANGenerator(SPADEGenerator):
         nn.Module.__init__(self)  # the parts are others than those of the parent
         if upsamplings not in (5, 6, 7) or kernel not in (3, 5):
             raise InputError(f"upsamplings {upsamplings}, kernel {kernel}; allowed are 5, 6, 7 and 3, 5")
-        check_sizes(region_channels=(region_channels, 1), width=(width, 2 if upsamplings == 7 else 1), hidden=(hidden, 1))
+        check_sizes(region_channels=(region_channels, 1), hidden=(hidden, 1), width=(width, 1 + (upsamplings == 7)))
         self.modulation = "auto"
         self.label_channels = label_channels
         self.num_classes = num_classes

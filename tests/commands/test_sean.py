@@ -36,9 +36,16 @@ def picture(folder: Path, name: str) -> np.ndarray:
     return np.asarray(Image.open(folder / f"{name}.png"))
 
 
-def test_previews_and_validation(run: Path, pairs: Path) -> None:
+def test_previews_and_measuring(run: Path, pairs: Path, tmp_path: Path) -> None:
     assert Image.open(run / "previews/epoch_0002.png").width >= 3 * 64
-    assert main(["validate", "-c", str(run / "config.yaml"), "--run", str(run)]) == 0
+    config = ["-c", str(run / "config.yaml")]
+    assert main(["validate", *config, "--run", str(run)]) == 0
+    assert main(["data", "check", *config]) == 0
+    model = ["evaluate", str(run / "checkpoints/last.ckpt"), *config, "--metrics", "similarity"]
+    for style in ("drawn", "photo"):
+        assert main([*model, "--style", style, "--out", str(tmp_path / style)]) == 0
+    figures = [(tmp_path / style / "photos.csv").read_text() for style in ("drawn", "photo")]
+    assert figures[0] != figures[1]
 
 
 def test_pictures_with_regions_of_several_photos(run: Path, pairs: Path, tmp_path: Path) -> None:
