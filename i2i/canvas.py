@@ -15,7 +15,7 @@ from i2i.pictures import Pixels, to_pixels
 from i2i.semantics import LabelSemantics, SemanticMap
 
 if TYPE_CHECKING:
-    from i2i.styles import Photo
+    from i2i.photos import LabelledPhoto, Photo
     from i2i.synthesizer import Synthesizer
 
 
@@ -42,7 +42,7 @@ class Canvas:
         generator = synthesizer.generator
         # What is made of it may be another function of map and style, so the class itself is asked for.
         self._incremental = IncrementalSPADE(generator) if type(generator) is FoldedSPADE else None
-        self._wanted: tuple[Tensor | Photo | None, int] | None = None  # style and seed
+        self._wanted: tuple[Tensor | Photo | LabelledPhoto | None, int] | None = None  # style and seed
         self._style: Tensor | None = None
 
     @property
@@ -60,7 +60,7 @@ class Canvas:
         self,
         labels: Tensor | NDArray[Any],
         instances: Tensor | NDArray[Any] | None = None,
-        style: Tensor | Photo | None = None,
+        style: Tensor | Photo | LabelledPhoto | None = None,
         seed: int | None = None,
     ) -> Pixels:
         """The picture of a map: the same as the synthesizer's, up to rounding.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.canvas import Canvas
 from i2i.checkpoint import load_file, restore
@@ -21,12 +21,13 @@ from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.image_map import ImageSemantics
-from i2i.instance_features import Features, checked_features, fitted_photo
+from i2i.instance_features import Features, fitted_photo
 from i2i.nn.generator import Generator
-from i2i.nn.instance_encoder import InstanceEncoder
+from i2i.nn.style import Encoder
+from i2i.photos import LabelledPhoto, Photo, photo_pixels
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.semantics import LabelSemantics
-from i2i.styles import Photo, Styles, photo_pixels
+from i2i.styles import Styles
 
 
 class Synthesizer:
@@ -48,7 +49,7 @@ class Synthesizer:
         self,
         generator: Generator,
         semantics: Semantics,
-        encoder: nn.Module | None = None,
+        encoder: Encoder | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
         device: str = "cpu",
@@ -60,7 +61,7 @@ class Synthesizer:
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
-        self._styles = Styles(self.generator, self.encoder, resize, self.device)
+        self._styles = Styles(self.generator, self.encoder, resize, self.device, semantics)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", ema: bool = True) -> Synthesizer:
@@ -103,7 +104,7 @@ class Synthesizer:
         self,
         labels: Tensor | NDArray[Any] | Images,
         instances: Tensor | NDArray[Any] | None = None,
-        style: Tensor | Photo | None = None,
+        style: Tensor | Photo | LabelledPhoto | None = None,
         seed: int | None = None,
         count: int = 1,
         features: Features | None = None,
@@ -118,11 +119,13 @@ class Synthesizer:
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
             style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take. For a
                 model with instance features the photo of that very map, whose instances keep their looks; without it
-                the features of each instance are drawn from the clusters of its class.
+                the features of each instance are drawn from the clusters of its class. For a model with a code for
+                each region a photo of that very map, any photo with its label map, or codes of the classes.
             seed: of the styles that are drawn; None draws others at every call.
             count: pictures a map, each in a style of its own unless ``style`` is a vector.
             features: for a model with instance features those of some instances, by instance id (by label where no
-                instances are given); the others' are found as told above. See :meth:`instance_features`.
+                instances are given); the others' are found as told above. See :meth:`instance_features`. For a model
+                with a code for each class those of some, by label or name, or photos to take them from.
             resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
                 classes each has its own; the pictures differ there, and around as far as the network's receptive field
                 reaches. For models with noise by region, such as OASIS.
@@ -141,7 +144,7 @@ class Synthesizer:
         batch = self._batch(labels, instances)
         maps, ids = batch[0][1], batch[-1][1]
         height, width = maps.shape[-2:]
-        wanted = {} if features is None else checked_features(features, self.generator, ids)
+        wanted = self._styles.vectors(features, ids, self._label)
         whole = padded(maps[:1], self.generator.multiple).shape[-2:]
         given = self._styles.given(style, len(maps), (height, width), (whole[0], whole[1]))
         random = _random(seed)
@@ -170,7 +173,7 @@ class Synthesizer:
         self,
         condition: Condition,
         size: tuple[int, int],
-        style: Tensor | Photo | None = None,
+        style: Tensor | Photo | LabelledPhoto | None = None,
         seed: int | None = None,
     ) -> Tensor | None:
         """The style of the first picture that a call would make of one map; None for a model without style.
@@ -220,15 +223,15 @@ class Synthesizer:
     @torch.inference_mode()
     def latent(self, photo: Photo) -> Tensor:
         """The style of a photo: the encoder's mean, (style_dim,)."""
-        if isinstance(self.encoder, InstanceEncoder):
-            raise InputError("this model's style is a vector for each instance; ask for its instance_features")
+        if self.encoder is not None and self.encoder.regional:
+            raise InputError("this model's style is a vector for each region; ask for its instance_features")
         return self._styles.of_photo(photo)[0][0]
 
     @torch.inference_mode()
     def instance_features(
         self, photo: Photo, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None
     ) -> dict[int, Tensor]:
-        """The features of each instance of a photo, by instance id, as a call takes them.
+        """The features of each instance of a photo, by instance id (of each class, by label), as a call takes them.
 
         Args:
             photo: of the size of its label map, or of one that becomes this as the model prepares its photos.
@@ -238,17 +241,16 @@ class Synthesizer:
         Raises:
             InputError: the model has no instance features, or sizes that do not fit.
         """
-        if not isinstance(self.encoder, InstanceEncoder):
-            raise InputError("this model has no instance features")
+        if self.encoder is None or not self.encoder.regional:
+            raise InputError("this model has no features of instances or classes")
         semantics = self.semantics.read({name: m.to(self.device) for name, m in self._batch(labels, instances)})
         pixels = fitted_photo(photo_pixels(photo), semantics.size, semantics.size, self.resize)
-        index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
-        return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
+        return self.encoder.by_region(from_pixels(pixels[None]).to(self.device), semantics)
 
     def _label(self, name: int | str) -> int:
         """The label of a class."""
         if not isinstance(self.semantics, LabelSemantics):
-            raise InputError("this model translates images; it has no classes to resample")
+            raise InputError("this model translates images; it has no classes")
         names = [] if self.encoding is None else self.encoding.classes.names
         if isinstance(name, str) and name in names:
             return names.index(name)

@@ -13,6 +13,7 @@ from i2i import draws
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
+from i2i.continuation import fit_to_run
 from i2i.data.datamodule import Batch, DataModule
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
@@ -25,8 +26,8 @@ from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.recomputation import recompute_blocks
+from i2i.nn.style import Encoder
 from i2i.pattern_plan import PreparedSemantics
-from i2i.recipe import difference
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
 
@@ -41,7 +42,8 @@ class Translator(TwoPlayerModule):
         discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how the labels or images of a batch become the networks' condition.
-        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
+        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis"), or
+            the style itself and None (instance features, codes of regions), which then is learned by reconstruction.
         encoding, resize: how label files become labels, and photos and maps come to the networks' size; only kept, so
             that a checkpoint needs no other file.
         optimizer_g: makes the optimizer of generator and encoder from their parameters.
@@ -70,7 +72,7 @@ class Translator(TwoPlayerModule):
         discriminator: nn.Module,
         objective: BaseObjective,
         semantics: Semantics,
-        encoder: nn.Module | None = None,
+        encoder: Encoder | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
         optimizer_g: OptimizerCallable = torch.optim.Adam,
@@ -166,7 +168,8 @@ class Translator(TwoPlayerModule):
         if self.encoder is not None and "photo" in batch:
             style = self.encoder(batch["photo"], semantics)[0]
         else:
-            style = self.generator.draw(semantics, torch.Generator().manual_seed(0))
+            source = self.encoder if self.encoder is not None and self.encoder.draws else self.generator
+            style = source.draw(semantics, torch.Generator().manual_seed(0))
         picture: Tensor = self(semantics, style)
         self.train(was_training)
         return picture
@@ -281,31 +284,12 @@ class Translator(TwoPlayerModule):
             checkpoint["history"] = of_all_processes(self.history.state())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at.
-
-        The objective may be another: what its terms remember is taken where there is something, and begins anew if not.
-        So does the history.
-        """
-        own, found = self._description(), checkpoint.get("i2i", {})
-        for part in ("generator", "discriminator", "encoder", "semantics"):
-            reason = difference(own.get(part), found.get(part), part)
-            if reason:
-                raise InputError(f"the checkpoint is of another model: {reason}")
-        tensors = checkpoint["state_dict"]
-        own_terms = self.objective.state_dict(prefix="objective.")
-        for name in [name for name in tensors if name.startswith("objective.") and name not in own_terms]:
-            del tensors[name]
-        checkpoint["state_dict"] = own_terms | tensors
+        """See :func:`i2i.continuation.fit_to_run`. A history of pictures that is not there begins anew."""
+        fit_to_run(checkpoint, self._description(), self.objective.state_dict(prefix="objective."))
         histories = checkpoint.get("history", [])
         if self.history is not None and self.global_rank < len(histories):
             self.history.restore(histories[self.global_rank])
 
     def _description(self) -> dict[str, Any]:
-        return describe(
-            generator=self.generator,
-            semantics=self.semantics,
-            encoder=self.encoder,
-            discriminator=self.discriminator,
-            encoding=self.encoding,
-            resize=self.resize,
-        )
+        networks = self.generator, self.semantics, self.encoder, self.discriminator
+        return describe(*networks, encoding=self.encoding, resize=self.resize)

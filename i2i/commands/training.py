@@ -121,7 +121,9 @@ class TrainingCLI(LightningCLI):
         for network in ("generator", "discriminator"):
             target = f"model.{network}.init_args.label_channels"
             parser.link_arguments("data.label_channels", target, apply_on="instantiate")
-        parser.link_arguments("data.num_classes", "model.discriminator.init_args.num_classes", apply_on="instantiate")
+        for network in ("generator", "discriminator", "encoder"):
+            target = f"model.{network}.init_args.num_classes"
+            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)

@@ -17,20 +17,13 @@ from torch import Tensor, nn
 from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
+from i2i.label_regions import FoundRegions, image_regions, regions_of
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import SPADEResnetBlock
-from i2i.noise import (
-    FoundRegions,
-    NoisyMap,
-    PixelNoiseMap,
-    RegionNoiseMap,
-    class_regions,
-    image_regions,
-    instance_regions,
-)
+from i2i.noise import NoisyMap, PixelNoiseMap, RegionNoiseMap
 from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
@@ -210,12 +203,11 @@ class OASISGenerator(SPADEGenerator):
             regions = semantics.kept_for(image_regions, lambda: image_regions(semantics))
             return RegionNoiseMap(semantics, regions, noise)
         found = self._regions(semantics)
-        return RegionNoiseMap(semantics, found.regions, noise[found.image, found.place])
+        return RegionNoiseMap(semantics, found.regions, found.chosen(noise))
 
     def _regions(self, semantics: SemanticMap) -> FoundRegions:
         """Of the instances for a network of noise for each, else of the classes."""
-        find = instance_regions if self.noise == "instance" else class_regions
-        return semantics.kept_for(find, lambda: find(semantics))
+        return regions_of(semantics, "instance" if self.noise == "instance" else "class")
 
 
 def _label_map(condition: Condition) -> SemanticMap:

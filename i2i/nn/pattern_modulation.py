@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2i.noise import NoisyMap, Patterned, RegionNoiseMap
 from i2i.patterns import PatternCounts, PixelRows
@@ -124,13 +124,17 @@ class TableWeights:
     def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
         """The weights of these modulations, which see the same labels; differentiable."""
         rows = label_rows(torch.cat([_wide(m.shared.weight) for m in modulations]))
-        first_bias, second = [], []
+        first_bias = []
         for m in modulations:
-            assert m.shared.bias is not None and m.gamma.bias is not None and m.beta.bias is not None
+            assert m.shared.bias is not None
             first_bias.append(_wide(m.shared.bias))
-            bias = torch.cat([1 + _wide(m.gamma.bias), _wide(m.beta.bias)])
-            second.append(_Second(m.gamma.weight, m.beta.weight, bias))
-        return cls(rows, torch.cat(first_bias), second)
+        return cls(rows, torch.cat(first_bias), [second_convolution(m.gamma, m.beta) for m in modulations])
+
+
+def second_convolution(gamma: nn.Conv2d, beta: nn.Conv2d) -> SecondConvolution:
+    """The convolutions that give γ and β as the one that gives factors 1 + γ and shifts β; differentiable."""
+    assert gamma.bias is not None and beta.bias is not None
+    return _Second(gamma.weight, beta.weight, torch.cat([1 + _wide(gamma.bias), _wide(beta.bias)]))
 
 
 def modulation_tables(
@@ -158,7 +162,7 @@ def modulation_tables(
         if way == "pixels" and method == "auto":
             index = patterns.inner.rows.index
             return _by_pixel((F.embedding(index, h).permute(0, 3, 1, 2) for h in parts), weights.second)
-        table = _by_products if way == "products" else table_by_gathering
+        table = table_by_products if way == "products" else table_by_gathering
         contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
         tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
         return patterns.outer.rows, tables
@@ -239,8 +243,8 @@ def table_by_gathering(hidden: Tensor, contents: Tensor, second: SecondConvoluti
     return second.multiply(gathered.transpose(1, 2).flatten(1)) + second.bias
 
 
-def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
-    """The same by k² products with a row per inner pattern, summed per outer pattern."""
+def table_by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """As :func:`table_by_gathering`, but k² products with a row per inner pattern, summed per outer pattern."""
     area = contents.shape[1]
     products = second.multiply(hidden)  # (inner + 1, k² · 2C)
     used = contents * area + torch.arange(area, device=hidden.device)
