@@ -125,6 +125,12 @@ class TrainingCLI(LightningCLI):
             target = f"model.{network}.init_args.num_classes"
             parser.link_arguments("data.num_classes", target, apply_on="instantiate")
 
+    def _dump_config(self) -> None:
+        """Make Lightning's copy of the configuration, where it wants a place for every linked value, needed or not."""
+        super()._dump_config()
+        if self.config_dump["model"].get("encoder") is None:
+            self.config_dump["model"]["encoder"] = {"init_args": {}}
+
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         if subcommand == "fit":
