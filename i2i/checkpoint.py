@@ -96,6 +96,8 @@ def load_file(path: str | Path) -> dict[str, Any]:
     description, tensors = contents.get("i2i"), contents.get("state_dict")
     if not isinstance(description, Mapping) or not isinstance(tensors, Mapping):
         raise InputError(f"{path}: a checkpoint of another kind, not of i2i (keys: {_few(contents)})")
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()):
+        raise InputError(f"{path}: damaged, its state_dict holds other things than named tensors")
     if description.get("format") != FORMAT:
         raise InputError(f"{path}: file format {description.get('format')!r}; i2i {i2i.__version__} reads {FORMAT}")
     return contents

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import cast
 
 import torch
-import yaml
 from jsonargparse import ArgumentParser
 
 from i2i.commands.arguments import Parser, split_flags
+from i2i.commands.configuration import read_configuration
 from i2i.data.caching import write_cache
 from i2i.data.check import check_all
 from i2i.data.datamodule import DataModule
@@ -114,15 +114,11 @@ def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule,
         parser.link_arguments("data.batch_size", f"model.generator.init_args.{name}", compute_fn=lambda _: 1)
     sections, has_generator = [], False
     for config in configs:
-        try:
-            content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"cannot read the configuration {config}: {error}") from error
-        if not isinstance(content, dict):
-            raise InputError(f"{config}: not a configuration of i2i fit")
+        content = read_configuration(config)
         section = {"data": content.get("data", {})}
-        if "generator" in (content.get("model") or {}):
-            section["model"] = {"generator": content["model"]["generator"]}
+        model = content.get("model")
+        if isinstance(model, dict) and "generator" in model:
+            section["model"] = {"generator": model["generator"]}
             has_generator = True
         sections += ["--config", json.dumps(section)]
     with torch.device("meta"):

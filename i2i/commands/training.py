@@ -23,6 +23,7 @@ from i2i.callbacks.progress import progress
 from i2i.callbacks.run_log import RunLog
 from i2i.callbacks.together import EndTogether
 from i2i.checkpoint import remove_leftovers
+from i2i.commands.configuration import check_configurations
 from i2i.commands.resume import start_of, training_checkpoint
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
@@ -37,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one of the three commands on the given arguments, the command itself first."""
     if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
         raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
+    check_configurations(arguments)
     quieten()
     serve_all_processes()
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
