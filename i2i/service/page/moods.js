@@ -1,0 +1,109 @@
+// The style of the picture: one from the gallery, drawn or of a photo, or anything between two of them.
+//
+// A style is {name, image, latent} or, for models whose styles are no vectors, {name, image, seed}.
+
+import { getStyles, styleOfPhoto, styleOfSeed } from "./api.js";
+import { byId, make } from "./dom.js";
+
+export const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 1000000;
+
+export class Moods {
+  /** changed() is called when the style of the picture is another. */
+  constructor(model, changed) {
+    this.model = model;
+    this.changed = changed;
+    this.ends = { from: null, to: null };
+    this.active = "from";
+    byId("moods").hidden = model.style === "none";
+    byId("mood").hidden = model.style !== "vector";
+    byId("upload").hidden = !model.photos;
+    byId("mix").addEventListener("input", () => changed());
+    for (const end of ["from", "to"]) {
+      byId(`well-${end}`).addEventListener("click", () => { this.active = end; this.#show(); });
+    }
+  }
+
+  /** Fills the gallery, and takes its first style or a drawn one. */
+  async start() {
+    if (this.model.style === "none") return;
+    const styles = await getStyles();
+    styles.forEach(({ name, latent }, i) => this.#addTile({ name, latent, image: `/api/styles/${i}` }));
+    byId("gallery").parentElement.classList.toggle("bare", !styles.length);
+    if (styles.length) this.#take({ ...styles[0], image: "/api/styles/0" });
+    else await this.random(1);
+  }
+
+  /** How much of the other end, 0 to 1. */
+  get mix() {
+    return this.ends.to ? Number(byId("mix").value) / 100 : 0;
+  }
+
+  /** The style as the service takes it: {}, {seed} or {latent}. */
+  get fields() {
+    const { from, to } = this.ends;
+    if (!from) return {};
+    if (!from.latent) return { seed: from.seed };
+    const latent = to ? from.latent.map((a, i) => (1 - this.mix) * a + this.mix * to.latent[i]) : from.latent;
+    return { latent: JSON.stringify(latent) };
+  }
+
+  /** The style that a seed draws. */
+  async ofSeed(seed, image = null) {
+    const name = `seed ${seed}`;
+    return this.model.style === "vector" ? { name, image, latent: await styleOfSeed(seed) } : { name, image, seed };
+  }
+
+  async random(seed = randomSeed()) {
+    this.take(await this.ofSeed(seed));
+  }
+
+  /** Takes the style of a photo, and keeps it in the gallery. */
+  async ofPhoto(file) {
+    const style = { name: file.name.replace(/\.\w+$/, ""), image: URL.createObjectURL(file), latent: await styleOfPhoto(file) };
+    this.#addTile(style);
+    this.take(style);
+  }
+
+  /** The gallery sets the end of the slider that is chosen. */
+  take(style) {
+    this.#take(style);
+    this.changed();
+  }
+
+  /** What a style that was drawn looks like is known when its picture is there. */
+  pictured(image) {
+    const end = this.mix === 0 ? this.ends.from : this.mix === 1 ? this.ends.to : null;
+    if (!end || end.image) return;
+    end.image = image();
+    this.#show();
+  }
+
+  #take(style) {
+    const first = this.active === "to" && !this.ends.to;
+    this.ends[this.active] = style;
+    if (first) byId("mix").value = 50;
+    this.#show();
+  }
+
+  #show() {
+    for (const [end, style] of Object.entries(this.ends)) {
+      const well = byId(`well-${end}`);
+      const parts = style?.image ? [make("img", { src: style.image, alt: "" })] : [];
+      well.replaceChildren(...parts, make("span", { textContent: style?.name ?? "choose another" }));
+      well.classList.toggle("empty", !style?.image);
+      well.setAttribute("aria-pressed", this.active === end);
+      well.setAttribute("aria-label", `${end === "from" ? "Style" : "Other style"}: ${style?.name ?? "none"}`);
+    }
+    byId("mix").disabled = !this.ends.to;
+    for (const tile of byId("gallery").children) {
+      tile.setAttribute("aria-pressed", tile.latent === this.ends[this.active]?.latent);
+    }
+  }
+
+  #addTile(style) {
+    const tile = make("button", { className: "tile", title: style.name, latent: style.latent });
+    tile.append(make("img", { src: style.image, alt: "" }), make("span", { textContent: style.name }));
+    tile.addEventListener("click", () => this.take(style));
+    byId("gallery").append(tile);
+  }
+}
