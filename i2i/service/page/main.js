@@ -69,7 +69,7 @@ async function start() {
     samples.late();
     live.changed(anew);
   };
-  const moods = new Moods(model, () => live.changed(true));
+  const moods = new Moods(model, () => compare.remember(), () => live.changed(true));
   const samples = new Samples(
     byId("samples"),
     (fields, signal) => api.synthesize(map, fields, signal),

@@ -8,16 +8,21 @@ import { byId, make } from "./dom.js";
 export const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 1000000;
 
 export class Moods {
-  /** changed() is called when the style of the picture is another. */
-  constructor(model, changed) {
-    this.model = model;
-    this.changed = changed;
+  /** begins() is called before the style of the picture changes, changed() afterwards. */
+  constructor(model, begins, changed) {
+    Object.assign(this, { model, begins, changed });
     this.ends = { from: null, to: null };
     this.active = "from";
     byId("moods").hidden = model.style === "none";
     byId("mood").hidden = model.style !== "vector";
     byId("upload").hidden = !model.photos;
-    byId("mix").addEventListener("input", () => changed());
+    let sliding = false;
+    byId("mix").addEventListener("input", () => {
+      if (!sliding) begins();
+      sliding = true;
+      changed();
+    });
+    byId("mix").addEventListener("change", () => { sliding = false; });
     for (const end of ["from", "to"]) {
       byId(`well-${end}`).addEventListener("click", () => { this.active = end; this.#show(); });
     }
@@ -66,6 +71,7 @@ export class Moods {
 
   /** The gallery sets the end of the slider that is chosen. */
   take(style) {
+    this.begins();
     this.#take(style);
     this.changed();
   }

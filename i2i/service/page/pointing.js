@@ -19,8 +19,6 @@ export function listen(canvas, map, target) {
 
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
-    event.preventDefault();
-    canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     pointer = event.pointerId;
     target.press(pointOf(event), event);
