@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import i2i
+from i2i.errors import InputError
 from i2i.pictures import Pixels
 from i2i.service import asked as parse
 from i2i.service.gallery import Mood
@@ -94,7 +95,6 @@ class API:
                 "name": self._name,
                 "width": width,
                 "height": height,
-                "smallest": model.smallest,
                 "bits": model.palette.bits,
                 "background": model.palette.background,
                 "style": model.style,
@@ -193,9 +193,11 @@ class API:
         gone = asyncio.create_task(_disconnected(request))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            raise Problem(400, "the client has gone")  # nobody reads it
+            if not work.done():
+                raise Problem(400, "the client has gone")  # nobody reads it
+            return work.result()
+        except InputError as error:  # such as a map that is too small for the network
+            raise Problem(422, str(error)) from error
         finally:
             work.cancel()
             gone.cancel()

@@ -85,9 +85,6 @@ def decode_order(asked: Asked, model: Model, limits: Limits) -> Order:
         Problem: something is missing, damaged, too large, or not what this model takes.
     """
     labels = decode_labels(asked, model, limits)
-    if min(labels.shape) < model.smallest:
-        size = f"{labels.shape[1]} x {labels.shape[0]}"
-        raise Problem(422, f"labels: {size} pixels; this model needs at least {model.smallest} in width and height")
     instances = None
     if "instances" in asked.files:
         instances = read_instance_png(_file(asked, "instances", PNG)[1], limits.pixels)

@@ -60,11 +60,10 @@ class Model:
 
     Attributes:
         size: (height, width) of maps that are painted.
-        smallest: the fewest pixels that height and width of a map may have.
         style: how its pictures of one map differ.
 
     Raises:
-        InputError: the model translates images, or cannot draw a style.
+        InputError: the model translates images, cannot draw a style, or makes no pictures of this size.
     """
 
     def __init__(self, synthesizer: Synthesizer, size: tuple[int, int] | None = None) -> None:
@@ -75,12 +74,9 @@ class Model:
         self.palette = Palette(synthesizer.encoding or numbered)
         self.edges = synthesizer.semantics.edges
         self.size = size or _training_size(synthesizer)
-        self.smallest = self._smallest()
-        if min(self.size) < self.smallest:
-            raise InputError(
-                f"maps of {self.size[1]} x {self.size[0]} pixels; this model needs {self.smallest} or more"
-            )
-        first = synthesizer.style(synthesizer.condition(np.zeros(self.size, np.uint8)), self.size, seed=0)
+        nothing = np.zeros(self.size, np.uint8)
+        synthesizer(nothing, seed=0)
+        first = synthesizer.style(synthesizer.condition(nothing), self.size, seed=0)
         vector = synthesizer.style_dim is not None
         self.style: StyleKind = "vector" if vector else "none" if first is None else "seed"
 
@@ -102,9 +98,8 @@ class Model:
 
     def drawn(self, seeds: Sequence[int]) -> list[Tensor]:
         """The style vector that each seed draws."""
-        size = (self.smallest, self.smallest)
-        condition = self.synthesizer.condition(np.zeros(size, np.uint8))
-        styles = [self.synthesizer.style(condition, size, seed=seed) for seed in seeds]
+        condition = self.synthesizer.condition(np.zeros(self.size, np.uint8))
+        styles = [self.synthesizer.style(condition, self.size, seed=seed) for seed in seeds]
         return [style[0].cpu() for style in styles if style is not None]
 
     def pictures(self, orders: Sequence[Order]) -> list[Pixels]:
@@ -129,19 +124,6 @@ class Model:
         labels = np.stack([order.labels for order in orders])
         ids = [order.instances for order in orders if order.instances is not None]
         return self.synthesizer.condition(labels, np.stack(ids) if ids else None)
-
-    def _smallest(self) -> int:
-        """Networks that halve their features may need more than one pixel of the smallest; found by trying."""
-        multiple = self.synthesizer.generator.multiple
-        for side in (1, multiple + 1, 2 * multiple + 1):
-            try:
-                self.synthesizer(np.zeros((side, side), np.uint8), seed=0)
-            except InputError:
-                raise
-            except (RuntimeError, ValueError):
-                continue
-            return side
-        return min(self.size)
 
 
 def _training_size(synthesizer: Synthesizer) -> tuple[int, int]:
