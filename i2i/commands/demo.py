@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import socket
 import webbrowser
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ def run(arguments: Sequence[str]) -> int:
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, ws="none", limit_concurrency=128, timeout_graceful_shutdown=3
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # the usual end
+        uvicorn.Server(config).run(sockets=[listening])
     return 0
 
 

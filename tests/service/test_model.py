@@ -66,17 +66,17 @@ def test_pictures_made_together_are_those_made_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", generators())
-@pytest.mark.parametrize("size", [(1, 1), (1, 200), (9, 9), (33, 17)])
-def test_a_map_of_any_size_is_synthesised_or_refused_with_a_reason(name: str, size: tuple[int, int]) -> None:
-    app = create_app(Model(Synthesizer(generators()[name], LabelSemantics(4, edges=True)), (48, 48)))
-    file = io.BytesIO()
-    Image.fromarray(np.zeros(size, np.uint8)).save(file, format="PNG")
+def test_a_map_of_any_size_is_synthesised_or_refused_with_a_reason(name: str) -> None:
+    app = create_app(Model(Synthesizer(generators()[name], LabelSemantics(4, edges=True)), (32, 32)))
     with TestClient(app, "http://localhost") as client:
-        answer = client.post("/api/synthesize", content=file.getvalue(), headers={"content-type": "image/png"})
-    if answer.status_code == 200:
-        assert Image.open(io.BytesIO(answer.content)).size == size[::-1]
-    else:
-        assert answer.status_code == 422 and "at least" in answer.json()["reason"]
+        for size in [(1, 1), (33, 9)]:
+            file = io.BytesIO()
+            Image.fromarray(np.zeros(size, np.uint8)).save(file, format="PNG")
+            answer = client.post("/api/synthesize", content=file.getvalue(), headers={"content-type": "image/png"})
+            if answer.status_code == 200:
+                assert Image.open(io.BytesIO(answer.content)).size == size[::-1]
+            else:
+                assert answer.status_code == 422 and "at least" in answer.json()["reason"]
 
 
 def test_sizes_and_numbers_of_pictures_keep_orders_apart() -> None:
