@@ -31,11 +31,10 @@ export class Moods {
   /** Fills the gallery, and takes its first style or a drawn one. */
   async start() {
     if (this.model.style === "none") return;
-    const styles = await getStyles();
-    styles.forEach(({ name, latent }, i) => this.#addTile({ name, latent, image: `/api/styles/${i}` }));
-    byId("gallery").parentElement.classList.toggle("bare", !styles.length);
-    if (styles.length) this.#take({ ...styles[0], image: "/api/styles/0" });
-    else await this.random(1);
+    const found = await getStyles();
+    const styles = found.map(({ name, latent }, i) => ({ name, latent, image: `/api/styles/${i}` }));
+    for (const style of styles) this.#addTile(style);
+    this.#take(styles[0] ?? await this.ofSeed(1));
   }
 
   /** How much of the other end, 0 to 1. */
@@ -62,14 +61,13 @@ export class Moods {
     this.take(await this.ofSeed(seed));
   }
 
-  /** Takes the style of a photo, and keeps it in the gallery. */
+  /** Takes the style of a photo. */
   async ofPhoto(file) {
-    const style = { name: file.name.replace(/\.\w+$/, ""), image: URL.createObjectURL(file), latent: await styleOfPhoto(file) };
-    this.#addTile(style);
-    this.take(style);
+    const latent = await styleOfPhoto(file);
+    this.take({ name: file.name.replace(/\.\w+$/, ""), image: URL.createObjectURL(file), latent });
   }
 
-  /** The gallery sets the end of the slider that is chosen. */
+  /** Sets the end of the slider that is chosen; the gallery keeps the style. */
   take(style) {
     this.begins();
     this.#take(style);
@@ -88,28 +86,37 @@ export class Moods {
     const first = this.active === "to" && !this.ends.to;
     this.ends[this.active] = style;
     if (first) byId("mix").value = 50;
+    if (![...byId("gallery").children].some((tile) => tile.mood === style)) this.#addTile(style);
     this.#show();
   }
 
   #show() {
     for (const [end, style] of Object.entries(this.ends)) {
       const well = byId(`well-${end}`);
-      const parts = style?.image ? [make("img", { src: style.image, alt: "" })] : [];
-      well.replaceChildren(...parts, make("span", { textContent: style?.name ?? "choose another" }));
-      well.classList.toggle("empty", !style?.image);
+      face(well, style?.name ?? "choose another", style?.image);
       well.setAttribute("aria-pressed", this.active === end);
       well.setAttribute("aria-label", `${end === "from" ? "Style" : "Other style"}: ${style?.name ?? "none"}`);
     }
     byId("mix").disabled = !this.ends.to;
     for (const tile of byId("gallery").children) {
-      tile.setAttribute("aria-pressed", tile.latent === this.ends[this.active]?.latent);
+      face(tile, tile.mood.name, tile.mood.image);
+      const chosen = tile.mood === this.ends[this.active];
+      tile.setAttribute("aria-pressed", chosen);
+      if (chosen) tile.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }
 
   #addTile(style) {
-    const tile = make("button", { className: "tile", title: style.name, latent: style.latent });
-    tile.append(make("img", { src: style.image, alt: "" }), make("span", { textContent: style.name }));
+    const tile = make("button", { className: "tile", title: style.name, mood: style });
     tile.addEventListener("click", () => this.take(style));
     byId("gallery").append(tile);
   }
+}
+
+/** A style as a button shows it. */
+function face(button, name, image) {
+  button.classList.toggle("empty", !image);
+  if (button.dataset.face === `${name} ${image}`) return;
+  button.dataset.face = `${name} ${image}`;
+  button.replaceChildren(...(image ? [make("img", { src: image, alt: "" })] : []), make("span", { textContent: name }));
 }
