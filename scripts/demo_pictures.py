@@ -1,6 +1,6 @@
 """Screenshots of the painting page: dark and light at 1280 x 720, and on a phone. Needs Chromium and its driver.
 
-python scripts/demo_pictures.py runs/quickstart/checkpoints/last.ckpt OUT
+python scripts/demo_pictures.py runs/quickstart/checkpoints/last.ckpt datasets/scenes
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 SCREENS = {
-    "dark": (1280, 720, "dark", False),
-    "light": (1280, 720, "light", False),
-    "phone": (390, 844, "dark", True),
+    "demo-dark": (1280, 720, "dark", False),
+    "demo-light": (1280, 720, "light", False),
+    "demo-phone": (390, 844, "dark", True),
 }
 
 
 def main() -> None:
-    """Write dark.png, light.png and phone.png."""
+    """Write demo-dark.png, demo-light.png and demo-phone.png."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
@@ -81,10 +81,11 @@ def paint(driver: webdriver.Chrome) -> None:
     """A tree, a second mood halfway, four samples."""
     choose = "[...document.querySelectorAll('#palette button')].find(b => b.ariaLabel === arguments[0])?.click()"
     driver.execute_script(choose, "tree")
-    line(driver, [(0.16, 0.56), (0.2, 0.44), (0.27, 0.42), (0.3, 0.55), (0.23, 0.56)])
+    line(driver, [(0.17, 0.54), (0.2, 0.46), (0.26, 0.47), (0.26, 0.54), (0.21, 0.52)])
     driver.execute_script(choose, "cloud")
     for button in ("#well-to", "#gallery .tile:nth-child(2)", "#draw"):
         driver.execute_script("document.querySelector(arguments[0])?.click()", button)
+    driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 1, "y": 1})
 
 
 def line(driver: webdriver.Chrome, points: list[tuple[float, float]]) -> None:

@@ -70,6 +70,7 @@ class Page:
     def labels(self, model: Model) -> np.ndarray:
         """The map as painted: every pixel is in the very colour of a class."""
         encoding = model.palette.encoding
+        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
         exact = LabelEncoding(encoding.classes, tolerance=0)
         return exact.decode(self.pixels("#map"))
 

@@ -24,6 +24,15 @@ export function showIcons() {
   for (const button of document.querySelectorAll("[data-icon]")) button.prepend(icon(button.dataset.icon));
 }
 
+/** Scrolls a box, and nothing around it, until one of its children is seen. */
+export function reveal(box, child) {
+  const [outer, inner] = [box.getBoundingClientRect(), child.getBoundingClientRect()];
+  box.scrollBy(
+    Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right),
+    Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom),
+  );
+}
+
 let timer;
 
 /** Says something at the foot of the page, for some seconds. */

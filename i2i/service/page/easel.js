@@ -120,7 +120,10 @@ export class Easel {
   }
 
   #changed(anew) {
-    this.draw();
+    if (!this.drawing) this.drawing = requestAnimationFrame(() => { // once a frame, however many points came
+      this.drawing = null;
+      this.draw();
+    });
     this.on.changed(anew);
   }
 

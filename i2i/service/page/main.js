@@ -1,6 +1,7 @@
 // The page: asks the service what there is to paint with, and connects the parts.
 
 import * as api from "./api.js";
+import { arrange } from "./arrangement.js";
 import { Compare } from "./compare.js";
 import { arrowKeys, byId, make, say, showIcons } from "./dom.js";
 import { Easel } from "./easel.js";
@@ -35,6 +36,8 @@ async function start() {
   const { width, height, bits } = model;
   byId("model").textContent = model.name;
   document.documentElement.style.setProperty("--aspect", width / height);
+
+  arrange(document.querySelector(".stage"), width / height);
 
   const map = new LabelMap(width, height, first);
   const colours = colourTable(classes);
@@ -102,7 +105,8 @@ async function start() {
   byId("size").max = Math.max(16, Math.round(Math.min(width, height) / 2));
   byId("size").addEventListener("input", (event) => resize(event.target.value));
   easel.use("brush");
-  easel.choose(classes[Math.min(classes.length - 1, 1)].id);
+  const used = new Set(first);
+  easel.choose((classes.find(({ id, colour }) => !used.has(id) && Math.max(...colour) > 64) ?? classes[0]).id);
   resize(Math.max(1, Math.round(width / 12)));
   on("undo", () => easel.undo());
   on("redo", () => easel.redo());

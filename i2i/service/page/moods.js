@@ -3,7 +3,7 @@
 // A style is {name, image, latent} or, for models whose styles are no vectors, {name, image, seed}.
 
 import { getStyles, styleOfPhoto, styleOfSeed } from "./api.js";
-import { byId, make } from "./dom.js";
+import { byId, make, reveal } from "./dom.js";
 
 export const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 1000000;
 
@@ -102,7 +102,7 @@ export class Moods {
       face(tile, tile.mood.name, tile.mood.image);
       const chosen = tile.mood === this.ends[this.active];
       tile.setAttribute("aria-pressed", chosen);
-      if (chosen) tile.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (chosen) reveal(byId("gallery"), tile);
     }
   }
 

@@ -1,6 +1,6 @@
 // The classes: which one is painted, and what the eraser leaves.
 
-import { arrowKeys, byId, make } from "./dom.js";
+import { arrowKeys, byId, make, reveal } from "./dom.js";
 
 const MANY = 20;
 
@@ -35,7 +35,8 @@ export class Palette {
       button.setAttribute("aria-checked", own === id);
       button.tabIndex = own === id ? 0 : -1;
     }
-    this.buttons.get(id)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const chosen = this.buttons.get(id);
+    if (chosen) reveal(byId("palette"), chosen);
   }
 
   #button({ id, name, colour }, place) {

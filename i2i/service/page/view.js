@@ -14,8 +14,8 @@ export function drawMap(canvas, map, colours) {
   const image = new ImageData(map.width, map.height);
   const pixels = new Uint32Array(image.data.buffer);
   map.ids.forEach((id, i) => { pixels[i] = colours[id]; });
-  canvas.width = map.width;
-  canvas.height = map.height;
+  if (canvas.width !== map.width) canvas.width = map.width;
+  if (canvas.height !== map.height) canvas.height = map.height;
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
