@@ -63,19 +63,11 @@ class SegmentationObjective(BaseObjective):
     def discriminator(
         self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The discriminator's terms.
+        """As :meth:`BaseObjective.discriminator`: "real" and "fake", the two sums of the paper's equation 1, and
+        "labelmix", equation 3.
 
-        Args:
-            network: the discriminator, called as ``network(condition, photos)``.
-            condition: N label maps.
-            fake: (N, 3, H, W) in [-1, 1], detached from the generator.
-            real: the photos, alike.
-
-        Returns:
-            The unweighted terms: "real" and "fake", the two sums of the paper's equation 1, and "labelmix", equation 3;
-            and what is only watched: "accuracy_real", the share of the real photos' pixels of known class that are
-            called by their class, and "accuracy_fake", the share of the synthesised photos' pixels that are called
-            fake.
+        Watched are "accuracy_real", the share of the real photos' pixels of known class that are called by their class,
+        and "accuracy_fake", the share of the synthesised photos' pixels that are called fake.
         """
         condition, fake, real = self._view(condition, fake, real)
         semantics = _label_map(condition)
@@ -103,18 +95,8 @@ class SegmentationObjective(BaseObjective):
         mean: Tensor | None = None,
         logvar: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The generator's unweighted terms: those that apply and have a weight.
-
-        Args:
-            network: the discriminator, called as ``network(condition, photos)``.
-            condition: N label maps.
-            fake: (N, 3, H, W) in [-1, 1].
-            real: the photos of the same maps.
-            mean: of the encoded style (N, style_dim), for models that encode one.
-            logvar: its log variance.
-
-        Returns:
-            "adversarial", the paper's equation 2: every pixel should be called by its class; and others by their names.
+        """As :meth:`BaseObjective.generator`: "adversarial", the paper's equation 2: every pixel should be called by
+        its class; and what no discriminator judges.
         """
         condition, seen, _ = self._view(condition, fake, real)
         semantics = _label_map(condition)

@@ -24,12 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from i2i.noise import NoisyMap, Patterned, RegionNoiseMap
 from i2i.patterns import PatternCounts, PixelRows
@@ -77,15 +76,24 @@ class _Second:
         return _laid_out(self.gamma, self.beta)
 
     def multiply(self, rows: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return _product(rows, self.gamma, self.beta)
-        # The laid out weight is as large as the parameters: it is not kept for backward but laid out again. The product
-        # itself is not repeated, as computing again stops at what backward needs.
-        return checkpoint(_product, rows, self.gamma, self.beta, use_reentrant=False, preserve_rng_state=False)
+        return cast(Tensor, _Product.apply(rows, self.gamma, self.beta))
 
 
-def _product(rows: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-    return rows @ _laid_out(gamma, beta).view(rows.shape[1], -1)
+class _Product(torch.autograd.Function):
+    """Rows times the laid out weight, which is as large as the parameters: it is not kept but laid out again."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, gamma, beta)
+        return rows @ _laid_out(gamma, beta).view(rows.shape[1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        rows, gamma, beta = ctx.saved_tensors
+        laid_out = _laid_out(gamma, beta)
+        of_weight = (rows.t() @ gradients[0]).view(laid_out.shape).permute(2, 0, 1)  # (2C, hidden, k²)
+        of_gamma, of_beta = (half.reshape(gamma.shape).to(gamma.dtype) for half in of_weight.chunk(2))
+        return gradients[0] @ laid_out.view(rows.shape[1], -1).t(), of_gamma, of_beta
 
 
 def _laid_out(gamma: Tensor, beta: Tensor) -> Tensor:
