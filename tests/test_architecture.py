@@ -55,6 +55,7 @@ FLOORS = {
     "i2i.callbacks": 4,
     "i2i.convert": 4,
     "i2i.report": 4,
+    "i2i.service": 4,
     "i2i.benchmark": 4,
     "i2i.footprint": 4,
     "i2i.commands": 5,
