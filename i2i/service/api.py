@@ -6,7 +6,7 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from starlette.requests import Request
@@ -25,6 +25,8 @@ from i2i.service.openapi import document
 from i2i.service.painters import Painters
 from i2i.service.problem import Problem
 from i2i.service.work import Ticket, WorkQueue
+
+T = TypeVar("T")
 
 
 class API:
@@ -58,9 +60,9 @@ class API:
             "/openapi.json": self.openapi,
             "/api/model": self.model,
             "/api/classes": self.classes,
-            "/api/maps/{number:int}": self.map,
+            "/api/maps/{number}": self.map,
             "/api/styles": self.styles,
-            "/api/styles/{number:int}": self.thumbnail,
+            "/api/styles/{number}": self.thumbnail,
             "/api/latent": self.drawn,
         }
         post: dict[str, Callable[[Request], Awaitable[Response]]] = {
@@ -112,10 +114,7 @@ class API:
 
     async def map(self, request: Request) -> Response:
         """A label map to start from, as raw ids."""
-        number = request.path_params["number"]
-        if number >= len(self._maps):
-            raise Problem(404, f"there is no map {number}; there are {len(self._maps)}")
-        return self._raw(self._maps[number])
+        return self._raw(_chosen(self._maps, request, "map"))
 
     async def styles(self, request: Request) -> Response:
         """The style gallery."""
@@ -123,10 +122,7 @@ class API:
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo of the gallery, small."""
-        number = request.path_params["number"]
-        if number >= len(self._moods):
-            raise Problem(404, f"there is no style {number}; there are {len(self._moods)}")
-        return Response(self._moods[number].thumbnail, media_type="image/jpeg")
+        return Response(_chosen(self._moods, request, "style").thumbnail, media_type="image/jpeg")
 
     async def drawn(self, request: Request) -> Response:
         """The style vector that a seed draws."""
@@ -202,6 +198,14 @@ class API:
             work.cancel()
             gone.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
+
+
+def _chosen(things: Sequence[T], request: Request, kind: str) -> T:
+    """One of a list, by its place as the address has it."""
+    text = request.path_params["number"]
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) < len(things)):
+        raise Problem(404, f"there is no {kind} {text[:20]!r}; there are {len(things)}, from 0 on")
+    return things[int(text)]
 
 
 async def _disconnected(request: Request) -> None:

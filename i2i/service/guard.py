@@ -73,7 +73,9 @@ class Guard:
                 403, f"the request comes from a page of {origin}; only the service's own pages may send some"
             )
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._body:
+        if not (length.isascii() and length.isdecimal()):
+            return Problem(400, f"the content length is {length[:40]!r}; a number of bytes is needed")
+        if len(length) > 18 or int(length) > self._body:
             return _too_large(self._body)
         return None
 

@@ -141,7 +141,7 @@ def test_the_description_names_every_address_of_the_api(client: TestClient) -> N
     described = client.get("/openapi.json").json()
     assert described["openapi"].startswith("3.")
     routes = client.app.state.api.routes()  # type: ignore[attr-defined]
-    there = {(r.path.replace(":int", ""), m.lower()) for r in routes for m in r.methods if m != "HEAD"}
+    there = {(r.path, m.lower()) for r in routes for m in r.methods if m != "HEAD"}
     told = {(path, method) for path, methods in described["paths"].items() for method in methods}
     assert there - told == {("/openapi.json", "get")} and told <= there
     for operation in (o for methods in described["paths"].values() for o in methods.values()):
@@ -182,6 +182,8 @@ BAD = {
     "a huge size": ("width=9999&height=9999", GOOD.tobytes(), RAW, 413, "9999 x 9999"),
     "a negative size": ("width=-5&height=40", GOOD.tobytes(), RAW, 422, "width is '-5'"),
     "a size in words": ("width=ten&height=40", GOOD.tobytes(), RAW, 422, "width is 'ten'"),
+    "a wrong length": ("", file(GOOD), PNG | {"content-length": "x"}, 400, "content length is 'x'"),
+    "a form without a boundary": ("", b"x", {"content-type": "multipart/form-data"}, 400, "boundary"),
     "a long number": ("seed=" + "9" * 5000, file(GOOD), PNG, 422, "seed is '9+'; allowed"),
     "a number of another script": ("seed=٣", file(GOOD), PNG, 422, "seed"),
     "a count of 0": ("count=0", file(GOOD), PNG, 422, "count is '0'; allowed are integers from 1 to 3"),
@@ -237,9 +239,11 @@ def test_a_bad_form_gets_a_reason_and_the_next_good_one_works(client: TestClient
         ("GET", "/page/..%2fapp.py", 404, "nothing"),
         ("GET", "/page/%2e%2e/%2e%2e/cli.py", 404, "nothing"),
         ("GET", "/page//etc/passwd", 404, "nothing"),
-        ("GET", "/api/maps/-1", 404, "nothing"),
-        ("GET", "/api/maps/9", 404, "there is no map 9"),
-        ("GET", "/api/styles/0", 404, "there is no style 0"),
+        ("GET", "/api/maps/-1", 404, "there is no map '-1'"),
+        ("GET", "/api/maps/" + "9" * 5000, 404, "there is no map"),
+        ("GET", "/api/maps/..%2f..%2fetc%2fpasswd", 404, "nothing"),
+        ("GET", "/api/maps/9", 404, "there is no map '9'"),
+        ("GET", "/api/styles/0", 404, "there is no style '0'"),
         ("GET", "/api/latent", 400, "seed is missing"),
         ("POST", "/api/paint?painter=../../x&stroke=1", 400, "32 lower-case hexadecimal"),
         ("POST", f"/api/paint?painter={PAINTER}", 400, "number of the stroke"),
