@@ -75,6 +75,11 @@ class BaseObjective(nn.Module, ABC):
         self.perceptual = PerceptualLoss(vgg, vgg_imagenet_norm) if self.weights["perceptual"] > 0 else None
         self.views = nn.ModuleList(views)
 
+    @property
+    def frozen(self) -> nn.Module | None:
+        """VGG19, where the perceptual distance needs it."""
+        return None if self.perceptual is None else self.perceptual.features
+
     @abstractmethod
     def discriminator(
         self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor

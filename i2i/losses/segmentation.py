@@ -9,6 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import BaseObjective, View
@@ -109,10 +110,10 @@ class SegmentationObjective(BaseObjective):
         known = ~torch.isin(labels, torch.tensor(self.ignored, dtype=labels.dtype, device=labels.device))
         right = (on_real.argmax(1) == labels) & known
         called_fake = on_fake.argmax(1) == on_fake.shape[1] - 1
-        return {
-            "accuracy_real": right.sum() / known.sum().clamp(min=1),
-            "accuracy_fake": called_fake.float().mean(),
-        }
+        counts = torch.stack([right.sum(), known.sum()])
+        if dist.is_available() and dist.is_initialized():  # processes know the classes of different numbers of pixels
+            dist.all_reduce(counts)
+        return {"accuracy_real": counts[0] / counts[1].clamp(min=1), "accuracy_fake": called_fake.float().mean()}
 
 
 def class_weights(labels: Tensor, num_classes: int, ignored: Sequence[int] = ()) -> Tensor:
@@ -155,9 +156,9 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> T
 def labelmix_mask(semantics: SemanticMap) -> Tensor:
     """(N, 1, H, W) bool: each class of each map is taken from the real photo (true) or from the fake, by a coin's toss.
 
-    The borders of the mask follow those of the labels (section 3.2). Drawn on the CPU from torch's global generator.
+    The borders of the mask follow those of the labels (section 3.2). Drawn on the CPU (:mod:`i2i.draws`).
     """
-    coins = torch.randint(2, (semantics.batch, semantics.num_classes), dtype=torch.bool).to(semantics.device)
+    coins = draws.integers(0, 2, (semantics.batch, semantics.num_classes)).bool().to(semantics.device)
     images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
     return coins[images, semantics.labels.long()][:, None]
 

@@ -51,7 +51,7 @@ class Generator(nn.Module):
         Args:
             condition: the batch.
             random: where to draw from, a generator of the CPU: a seed gives the same styles on every device. None
-                draws from torch's own.
+                draws as :mod:`i2i.draws` says: in training from a stream of each sample, else from torch's own.
         """
         return None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.label_regions import FoundRegions, image_regions, regions_of
@@ -130,10 +131,19 @@ class OASISGenerator(SPADEGenerator):
         shape: tuple[int, ...] = (semantics.batch, self.noise_channels)
         if self.noise == "pixel":
             shape = (*shape, *semantics.size)
-        elif self.noise != "image":
-            shape = (semantics.batch, self._regions(semantics).places, self.noise_channels)
-        device = semantics.device if random is None else "cpu"
-        return torch.randn(shape, generator=random, device=device).to(semantics.device)
+        elif self.noise == "class":
+            shape = (semantics.batch, semantics.num_classes, self.noise_channels)
+        elif self.noise == "instance":
+            found = self._regions(semantics)
+            shape = (semantics.batch, found.places, self.noise_channels)
+            if random is None:  # so many for each map, however many another one has
+                counts = torch.bincount(found.image, minlength=semantics.batch).tolist()
+                noise = torch.zeros(shape, device=semantics.device)
+                noise[found.image, found.place] = draws.normal_rows(counts, self.noise_channels, semantics.device)
+                return noise
+        if random is None:
+            return draws.normal(shape, semantics.device)
+        return torch.randn(shape, generator=random).to(semantics.device)
 
     def resampled(self, condition: Condition, style: Tensor, fresh: Tensor, classes: Sequence[int]) -> Tensor:
         """The noise ``style``, but ``fresh`` in the regions of some classes.

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
@@ -136,8 +137,9 @@ class SPADEGenerator(Generator):
         """(N, style_dim) of the standard normal distribution; None for a network without style."""
         if self.style_dim is None:
             return None
-        device = condition.device if random is None else "cpu"
-        return torch.randn(condition.batch, self.style_dim, generator=random, device=device).to(condition.device)
+        if random is None:
+            return draws.normal((condition.batch, self.style_dim), condition.device)
+        return torch.randn(condition.batch, self.style_dim, generator=random).to(condition.device)
 
     def fold(self, dtype: torch.dtype | None = None) -> FoldedSPADE:
         """The same function as in evaluation mode, prepared for many pictures: see :class:`i2i.nn.folded.FoldedSPADE`.
