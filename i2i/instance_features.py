@@ -37,7 +37,7 @@ def checked_features(features: Mapping[Any, Any], generator: Generator, instance
     """
     channels = generator.feature_channels or generator.region_channels
     if not channels:
-        raise InputError("this model takes no features of instances or classes; leave them out")
+        raise InputError("this model takes no instance features, and no codes of classes; leave them out")
     wrong = next((n for n, v in features.items() if isinstance(n, str) or isinstance(v, LabelledPhoto)), None)
     if wrong is not None:
         raise InputError(f"features of {wrong!r}: this model takes vectors by instance id; see instance_features")
