@@ -166,7 +166,7 @@ def differences(one: Path, other: Path) -> list[str]:
     found += [f"the logs have {len(a)} and {len(b)} rows"] if len(a) != len(b) else []
     found += [f"row {i}: {x} {y}" for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
     kept = [sorted(path.name for path in (run / "checkpoints").iterdir()) for run in (one, other)]
-    return found + ([f"the folders hold {kept}"] if set(kept[0]) < set(kept[1]) else [])
+    return found + ([f"the folders hold {kept}"] if kept[0] != kept[1] else [])
 
 
 def log(run: Path) -> list[dict[str, str]]:

@@ -152,6 +152,19 @@ def test_no_whole_checkpoint_is_told_and_none_at_all_begins(copied: Path, tmp_pa
     assert start_of(None, tmp_path / "nothing") == (None, None, None)
 
 
+def test_a_run_that_was_killed_between_two_checkpoints_of_its_end_is_whole_again(root: Path, copied: Path) -> None:
+    """Of the last epoch only the best is there; nothing is left to be trained."""
+    whole = (copied / "epoch_0001.ckpt").read_bytes()
+    torch.save(torch.load(copied / "last.ckpt", weights_only=True) | {"global_step": 2}, copied / "last.ckpt")
+    (copied / "epoch_0001.ckpt").rename(copied / "best.ckpt")
+    assert run(root, copied.parent) == 0
+    assert {path.name: path.read_bytes() == whole for path in copied.iterdir()} == {
+        "best.ckpt": True,
+        "epoch_0001.ckpt": True,
+        "last.ckpt": True,
+    }
+
+
 def test_a_moved_run_keeps_its_best_score_also_from_an_older_checkpoint(
     root: Path, uninterrupted: Path, copied: Path
 ) -> None:
