@@ -100,6 +100,28 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
     assert differences(uninterrupted, folder) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["oasis", "pix2pixhd", "pix2pixhd_enhancer", "pix2pix_labels"])
+def test_every_family_goes_on_exactly_within_an_epoch(root: Path, tmp_path: Path, name: str) -> None:
+    """Noise and LabelMix, pictures of earlier steps, a part that is frozen in the first epoch, dropout."""
+    more = ["--data.batch_size=1", "--trainer.log_every_n_steps=1", "--data.source.val_share=0.3"]
+    arguments = [
+        "fit",
+        "-c",
+        str(CONFIG.parent / f"{name}.yaml"),
+        "--data.source.root",
+        str(root),
+        "--resume=auto",
+        *more,
+    ]
+    whole, broken = (["--run", str(tmp_path / folder)] for folder in ("whole", "broken"))
+    assert main([*arguments, *whole]) == 0
+    for batch in (3, 11):  # in the first and in the second of two epochs of eight batches
+        assert main([*arguments, *broken, *misbehaving("SIGTERM", batch)]) == 143
+    assert main([*arguments, *broken]) == 0
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
+
+
 # --- where a run is continued from ---------------------------------------------------------------------------------
 
 
