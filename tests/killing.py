@@ -159,14 +159,14 @@ def differences(one: Path, other: Path) -> list[str]:
     for name in ("last.ckpt", "best.ckpt"):
         a, b = (torch.load(run / "checkpoints" / name, weights_only=True) for run in (one, other))
         for key in ("state_dict", "optimizer_states", "history", "global_step", "epoch", "log_rows"):
-            found += [f"{name}: {key}{place}" for place in _unequal(a[key], b[key])]
+            found += [f"{name}: {key}{place}" for place in _unequal(a.get(key), b.get(key))]
         scores = [[s["best_model_score"] for s in c["callbacks"].values() if s.get("monitor")] for c in (a, b)]
         found += [f"{name}: best score {place}" for place in _unequal(*scores)]
     a, b = log(one), log(other)
     found += [f"the logs have {len(a)} and {len(b)} rows"] if len(a) != len(b) else []
     found += [f"row {i}: {x} {y}" for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
     kept = [sorted(path.name for path in (run / "checkpoints").iterdir()) for run in (one, other)]
-    return found + ([f"the folders hold {kept}"] if set(kept[0]) < set(kept[1]) else [])
+    return found + ([f"the folders hold {kept}"] if kept[0] != kept[1] else [])
 
 
 def log(run: Path) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from i2i.checkpoint import load_file
 from i2i.errors import InputError
 
 LAST = "last.ckpt"
+EPOCH = "epoch_{epoch:04d}"
 
 
 def checkpoints(
@@ -35,7 +36,7 @@ def checkpoints(
     if monitor is not None:
         kept.append(_keep(folder, "best", monitor=monitor, mode=mode))
     if every is not None:
-        kept.append(_keep(folder, "epoch_{epoch:04d}", every_n_epochs=every, save_top_k=-1, mode="max"))
+        kept.append(_keep(folder, EPOCH, every_n_epochs=every, save_top_k=-1, mode="max"))
     # After the best, whose score it keeps.
     return [*kept, _keep(folder, "last"), SafePoints(folder / LAST, steps)]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytorch_lightning.utilities import rank_zero_only
 
-from i2i.callbacks.checkpoints import LAST
-from i2i.checkpoint import load_file, load_tensors
+from i2i.callbacks.checkpoints import EPOCH, LAST
+from i2i.checkpoint import load_file, load_tensors, write_atomically
 from i2i.errors import InputError
 
 
@@ -55,6 +57,26 @@ def start_of(given: str | None, folder: Path) -> Start:
     if reasons:
         raise InputError(f"no checkpoint of the run is whole: {'; '.join(reasons)}")
     return Start(None, 0, None)
+
+
+def finish_saving(path: Path, folder: Path, every: int | None) -> None:
+    """Write what is missing where a run was killed between the checkpoints of one epoch's end.
+
+    The one that it is continued from stands for the others; and for a newest one that is damaged.
+
+    Args:
+        path: what the run is continued from.
+        folder: of the run's checkpoints.
+        every: epochs between those that are kept; None keeps none.
+    """
+    if path.name == LAST or path.resolve().parent != folder.resolve():
+        return
+    epoch = int(load_tensors(path, mapped=True)["epoch"])
+    kept = folder / f"{EPOCH.format(epoch=epoch)}.ckpt"
+    missing = [kept] if every is not None and (epoch + 1) % every == 0 and not kept.exists() else []
+    for other in [*missing, folder / LAST]:
+        with path.open("rb") as source:
+            write_atomically(other, partial(shutil.copyfileobj, source))
 
 
 def training_checkpoint(path: Path) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from i2i.callbacks.run_log import RunLog
 from i2i.callbacks.together import EndTogether
 from i2i.checkpoint import remove_leftovers
 from i2i.commands.configuration import check_configurations
-from i2i.commands.resume import start_of, training_checkpoint
+from i2i.commands.resume import finish_saving, start_of, training_checkpoint
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
@@ -223,6 +223,8 @@ class TrainingCLI(LightningCLI):
             for name in ("checkpoints", "previews", "logs/*"):
                 for written in self.folder.glob(name):
                     remove_leftovers(written)
+            if path is not None:
+                finish_saving(Path(path), self.folder / "checkpoints", self._get(self.config_init, "checkpoint_every"))
         try:
             self.trainer.fit(model, datamodule=datamodule, ckpt_path=path, weights_only=True)
         except SystemExit as left:  # so Lightning ends a run that is interrupted before its first step

@@ -100,6 +100,28 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
     assert differences(uninterrupted, folder) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["oasis", "pix2pixhd", "pix2pixhd_enhancer", "pix2pix_labels"])
+def test_every_family_goes_on_exactly_within_an_epoch(root: Path, tmp_path: Path, name: str) -> None:
+    """Noise and LabelMix, pictures of earlier steps, a part that is frozen in the first epoch, dropout."""
+    more = ["--data.batch_size=1", "--trainer.log_every_n_steps=1", "--data.source.val_share=0.3"]
+    arguments = [
+        "fit",
+        "-c",
+        str(CONFIG.parent / f"{name}.yaml"),
+        "--data.source.root",
+        str(root),
+        "--resume=auto",
+        *more,
+    ]
+    whole, broken = (["--run", str(tmp_path / folder)] for folder in ("whole", "broken"))
+    assert main([*arguments, *whole]) == 0
+    for batch in (3, 11):  # in the first and in the second of two epochs of eight batches
+        assert main([*arguments, *broken, *misbehaving("SIGTERM", batch)]) == 143
+    assert main([*arguments, *broken]) == 0
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
+
+
 # --- where a run is continued from ---------------------------------------------------------------------------------
 
 
@@ -150,6 +172,19 @@ def test_no_whole_checkpoint_is_told_and_none_at_all_begins(copied: Path, tmp_pa
         start_of("auto", copied)
     assert start_of("auto", tmp_path / "nothing") == (None, 0, None)
     assert start_of(None, tmp_path / "nothing") == (None, None, None)
+
+
+def test_a_run_that_was_killed_between_two_checkpoints_of_its_end_is_whole_again(root: Path, copied: Path) -> None:
+    """Of the last epoch only the best is there; nothing is left to be trained."""
+    whole = (copied / "epoch_0001.ckpt").read_bytes()
+    torch.save(torch.load(copied / "last.ckpt", weights_only=True) | {"global_step": 2}, copied / "last.ckpt")
+    (copied / "epoch_0001.ckpt").rename(copied / "best.ckpt")
+    assert run(root, copied.parent) == 0
+    assert {path.name: path.read_bytes() == whole for path in copied.iterdir()} == {
+        "best.ckpt": True,
+        "epoch_0001.ckpt": True,
+        "last.ckpt": True,
+    }
 
 
 def test_a_moved_run_keeps_its_best_score_also_from_an_older_checkpoint(
