@@ -39,7 +39,10 @@ class ClassTable:
         self.ids = list(range(len(names)) if ids is None else ids)
         if len(set(self.ids)) != len(self.ids):
             raise InputError("two classes of the table share an id; every id stands for one class")
-        self.colours = np.asarray(colours, dtype=np.int64)
+        try:
+            self.colours = np.asarray(colours, dtype=np.int64)
+        except OverflowError as error:
+            raise InputError("the colours of a class table are (red, green, blue) triples in 0 to 255") from error
         if self.colours.shape != (len(names), 3) or self.colours.min() < 0 or self.colours.max() > 255:
             raise InputError("the colours of a class table are (red, green, blue) triples in 0 to 255")
 
@@ -68,11 +71,14 @@ class ClassTable:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read the class table {path}: {error}") from error
         reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-        fields = reader.fieldnames or []
+        try:
+            fields = reader.fieldnames or []
+        except csv.Error as error:
+            raise InputError(f"{path}, line 1: {error}") from error
         if "id" not in fields or "name" not in fields:
             raise InputError(f"{path}: the first line must name the columns id,name,red,green,blue; it is {fields}")
         ids, names, colours = [], [], []
-        for row in reader:
+        for row in _rows(reader, path):
             try:
                 ids.append(int(row["id"]))
                 names.append(row["name"].strip())
@@ -198,6 +204,13 @@ class LabelEncoding:
         ids = sorted(self.classes.ids)
         text = f"{ids[0]} to {ids[-1]}" if ids == list(range(ids[0], ids[-1] + 1)) else _few(ids, 12)
         return text + (f" and {_few(self.unknown)} for unknown" if self.unknown else "")
+
+
+def _rows(reader: csv.DictReader[str], path: str | Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _blocks(image: Array) -> Iterator[slice]:

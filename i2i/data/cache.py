@@ -110,9 +110,8 @@ class Manifest:
         except InputError:
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(
-                f"{path}: damaged ({error}); i2i data cache into another folder makes a new one"
-            ) from error
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"{path}: damaged ({reason}); make the cache anew in another folder") from error
 
     @cached_property
     def text(self) -> str:

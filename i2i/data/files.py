@@ -168,9 +168,6 @@ def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
     return sorted(path for path in paths if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
 
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-
-
 def _open(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
@@ -179,7 +176,7 @@ def _open(path: str | Path) -> Image.Image:
             turned = ImageOps.exif_transpose(image)
             turned.format, turned.info = kind, info
             return turned
-    except _DAMAGE as error:
+    except Exception as error:  # decoders raise whatever damaged bytes lead them to
         raise _unreadable(path, error) from error
 
 
@@ -190,7 +187,7 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
         return InputError(f"{path} is a folder; an image file is expected")
     if isinstance(error, UnidentifiedImageError):
         return InputError(f"{path}: not an image file that can be read")
-    return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})")
+    return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split()) or type(error).__name__})")
 
 
 def _grey_depth(path: str | Path) -> int:

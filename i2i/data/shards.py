@@ -123,6 +123,7 @@ class Shard:
             os.close(descriptor)
 
     def _damaged(self, how: str) -> InputError:
+        how = " ".join(how.split())
         return InputError(f"{self.path}: damaged, {how}; i2i data cache, run again, writes this shard anew")
 
 
