@@ -90,10 +90,20 @@ def _library(purpose: str) -> ModuleType:
     return huggingface_hub
 
 
+def _status(error: BaseException | None) -> int | None:
+    """The answer that an error comes from: that of a missing file in the cache, too."""
+    while error is not None:
+        status: int | None = getattr(getattr(error, "response", None), "status_code", None)
+        if status is not None:
+            return status
+        error = error.__cause__
+    return None
+
+
 def _reason(library: ModuleType, repository: str, error: Exception) -> str:
     """What the user has to mend, in a line."""
     errors = library.errors
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = _status(error)
     if isinstance(error, errors.GatedRepoError):
         return f"{repository}: ask for access on its page of the Hugging Face Hub, and log in with hf auth login"
     if isinstance(error, errors.RepositoryNotFoundError) or status == 401:

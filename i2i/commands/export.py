@@ -9,7 +9,7 @@ from typing import Any
 from i2i.commands.arguments import Parser, split_flags
 from i2i.errors import InputError
 from i2i.export.card import Figures
-from i2i.export.model import OF_THE_FILE, Model
+from i2i.export.model import BORROWED, OF_THE_FILE, Model
 from i2i.export.write import FILE_OF, check_export, export
 from i2i.metrics.result import read_results, report_folder
 from i2i.model_folder import model_hash
@@ -29,13 +29,16 @@ def run(arguments: Sequence[str]) -> int:
         )
     model = Model.load(options.model, raw=options.raw)
     check_export(model, options.out, formats, options.overwrite)
-    recalculated = None if options.config is None else options.recalculate or _BATCHES
+    recalculated = options.recalculate
+    if options.config is not None and recalculated is None:
+        recalculated = _BATCHES
     figures = _figures(options, recalculated)
     print(f"Exporting {options.model}, its {model.weights} weights, to {options.out}", flush=True)
     if recalculated is not None:
         _recalculate(model, options, overrides, recalculated)
     if model.statistics is not None:
-        print(f"batch statistics: {model.statistics}", flush=True)
+        hint = "; -c CONFIG computes its own" if model.statistics == BORROWED else ""
+        print(f"batch statistics: {model.statistics}{hint}", flush=True)
     export(model, options.out, formats, options.overwrite, figures, options.licence)
     following = f"i2i synthesize {options.out} LABELS PICTURES, or i2i push {options.out} OWNER/NAME"
     print(f"wrote {options.out}" + (f"; next: {following}" if "safetensors" in formats else ""))

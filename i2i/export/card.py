@@ -26,6 +26,7 @@ _FAMILIES = {
     "LocalEnhancer": "pix2pixHD",
     "UNetGenerator": "pix2pix",
 }
+_ONE = "A map has one picture."
 _HUB_METRICS = {"mIoU": "mean_iou", "pixel accuracy": "accuracy"}
 
 
@@ -121,17 +122,17 @@ def _style(model: Model) -> str:
     if model.encoder is not None:
         return "The style is that of a photo, a vector, or drawn at random."
     if isinstance(model.generator, UNetGenerator):
-        return "Its noise is dropout." if model.generator.noisy_channels else "A map has one picture."
+        return "Its noise is dropout." if model.generator.noisy_channels else _ONE
     if family(model.generator) == "OASIS":
         return f"Its noise is drawn for each {getattr(model.generator, 'noise', 'image')}."
     drawn = model.generator.style_dim is not None or model.generator.feature_channels
-    return "Styles are drawn at random." if drawn else "A map has one picture."
+    return "Styles are drawn at random." if drawn else _ONE
 
 
 def _use(model: Model, files: Sequence[str], signature: Signature | None) -> str:
     blocks = ["## Use"]
     if WEIGHTS in files:
-        varied = ", seed=0, count=4" if model.generator.style_dim or model.generator.feature_channels else ""
+        varied = "" if _style(model) == _ONE else ", seed=0, count=4"
         blocks.append(
             "```python\nfrom i2i.synthesizer import Synthesizer\n\n"
             'synthesizer = Synthesizer.load("FOLDER or owner/name", device="auto")\n'
@@ -175,7 +176,8 @@ def _inputs(signature: Signature) -> str:
 
 
 def _weights(model: Model) -> str:
-    lines = [f"- Weights: {model.weights}" + (" (moving average)" if model.weights == "averaged" else "")]
+    kind = "the moving average of those of the training" if model.weights == "averaged" else "as trained"
+    lines = [f"- Weights: {kind}"]
     if model.statistics is not None:
         lines.append(f"- Batch statistics: {model.statistics}")
     return "\n".join(["## Weights", "", *lines])

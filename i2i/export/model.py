@@ -21,6 +21,7 @@ from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms
 
 OF_THE_FILE = "of the file"
+BORROWED = f"{OF_THE_FILE}, those of the trained generator and not the averaged one's own"
 
 
 @dataclass
@@ -98,7 +99,6 @@ class Model:
 
 
 _OWN = f"{OF_THE_FILE}, the averaged generator's own"
-_BORROWED = f"{OF_THE_FILE}, those of the trained generator, which the averaged one was never run with"
 
 
 def _averaged_statistics(tensors: Mapping[str, Tensor], generator: Generator) -> str:
@@ -106,4 +106,4 @@ def _averaged_statistics(tensors: Mapping[str, Tensor], generator: Generator) ->
     names = [name for name, norm in generator.named_modules() if norm in batch_norms(generator)]
     kept = [f"{name}.running_mean" for name in names]
     alike = all(torch.equal(tensors[f"average.{name}"], tensors[f"generator.{name}"]) for name in kept)
-    return _BORROWED if alike else _OWN
+    return BORROWED if alike else _OWN
