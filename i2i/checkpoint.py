@@ -120,14 +120,24 @@ def restore(contents: Mapping[str, Any], part: str, weights: str | None = None) 
     prefix = f"{weights or part}."
     tensors = {name.removeprefix(prefix): t for name, t in contents["state_dict"].items() if name.startswith(prefix)}
     if not tensors:
-        thing = build(description)
+        thing = _built(description, part)
         if isinstance(thing, nn.Module):
             raise InputError(f"the file has no weights {prefix}* for its {part}")
         return thing
     with torch.device("meta"):  # the weights come from the file: no time is spent on drawing others
-        network = build(description)
+        network = _built(description, part)
     load_weights(network, tensors, f"the {weights or part} in the file", assign=True)
     return network
+
+
+def _built(description: Any, part: str) -> Any:
+    """What the recipe describes; a damaged one is the user's to mend, whatever it makes a constructor say."""
+    try:
+        return build(description)
+    except InputError:
+        raise
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"the recipe of its {part} is damaged: {str(error).splitlines()[0]}") from error
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str, assign: bool = False) -> None:

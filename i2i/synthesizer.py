@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.canvas import Canvas
-from i2i.checkpoint import load_file, restore
+from i2i.checkpoint import restore
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.condition import Condition, Semantics
 from i2i.data.conditions import Images, image_batch
@@ -22,6 +22,7 @@ from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.image_map import ImageSemantics
 from i2i.instance_features import Features, fitted_photo
+from i2i.model_folder import load_model
 from i2i.nn.generator import Generator
 from i2i.nn.style import Encoder
 from i2i.photos import LabelledPhoto, Photo, photo_pixels
@@ -65,10 +66,11 @@ class Synthesizer:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", ema: bool = True) -> Synthesizer:
-        """Load a checkpoint of a training run, or a converted model.
+        """Load a checkpoint of a training run, a converted or an exported model.
 
         Args:
-            path: the file; nothing else is needed.
+            path: the file, or the folder of `i2i export`; nothing else is needed. Where there is no such path, a
+                repository of the Hugging Face Hub: ``owner/name`` or ``owner/name@revision``.
             device: "cpu", "cuda", "cuda:1", "mps", or "auto".
             ema: the moving average of the generator's weights, where the file has one.
 
@@ -83,7 +85,7 @@ class Synthesizer:
 
         Args and raises: see :meth:`load`.
         """
-        contents = load_file(path)
+        contents = load_model(path)
         averaged = ema and any(name.startswith("average.") for name in contents["state_dict"])
         try:
             parts = {name: restore(contents, name) for name in ("semantics", "encoder", "encoding", "resize")}

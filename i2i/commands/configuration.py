@@ -48,7 +48,7 @@ def _measure(content: Any, path: str | Path) -> None:
         count += 1
         if count > _MOST_VALUES or depth > _DEEPEST:
             raise InputError(
-                f"{path}: more than {_MOST_VALUES} values, or nested more than {_DEEPEST} deep, its aliases written out; "
+                f"{path}: more than {_MOST_VALUES} values, or nested more than {_DEEPEST} deep, aliases written out; "
                 f"this is no configuration"
             )
         if isinstance(value, dict):

@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "i2i synthesize",
         description="Label maps, or the images that a model translates, to photographs. The model needs no other flag.",
     )
-    parser.add_argument("model", type=Path, help="a checkpoint of a training run, or a converted model")
+    parser.add_argument("model", type=Path, help="a checkpoint, a converted or an exported model, or owner/name")
     parser.add_argument("labels", type=Path, help="a label map or image, or a folder of them, as in training")
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--instances", type=Path, help="instance map(s) of the same names; else class borders serve")

@@ -7,6 +7,7 @@ sees the encoder's features of its size. Its only noise is dropout, which the pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -123,8 +124,8 @@ class UNetGenerator(Generator):
         Raises:
             InputError: another number of channels, a size that is no multiple, noise of another shape.
         """
-        self._check(condition, style)
-        kept = [] if style is None else torch.split(style, self._noise_sizes(condition), 1)
+        self._check(condition)
+        kept = self._kept(condition, style)
         x = condition.dense(self.last.weight.dtype)  # (N, label_channels, H, W)
         skips: list[Tensor] = []
         for index, layer in enumerate(self.down):
@@ -146,11 +147,21 @@ class UNetGenerator(Generator):
         """Features of each layer with dropout."""
         sizes = []
         for index, channels in enumerate(self.noisy_channels):
-            height, width = (side >> (self.depth - 1 - index) for side in condition.size)
+            height, width = (side // (1 << (self.depth - 1 - index)) for side in condition.size)
             sizes.append(channels * height * width)
         return sizes
 
-    def _check(self, condition: Condition, style: Tensor | None) -> None:
+    def _kept(self, condition: Condition, style: Tensor | None) -> Sequence[Tensor]:
+        """The noise of each layer with dropout, (N, features of the layer); none where there is no noise."""
+        if style is None:
+            return []
+        sizes = self._noise_sizes(condition)
+        wanted = (condition.batch, sum(sizes))
+        if tuple(style.shape) != wanted:
+            raise InputError(f"the noise has shape {tuple(style.shape)}; the generator's draw gives {wanted} here")
+        return torch.split(style, sizes, 1)
+
+    def _check(self, condition: Condition) -> None:
         if condition.channels != self.label_channels:
             raise InputError(
                 f"the condition has {condition.channels} channels, the generator takes {self.label_channels}"
@@ -161,9 +172,6 @@ class UNetGenerator(Generator):
                 f"the condition is {height} x {width}; for a U-Net of depth {self.depth} height and width must be "
                 f"multiples of {self.multiple}"
             )
-        wanted = (condition.batch, sum(self._noise_sizes(condition)))
-        if style is not None and tuple(style.shape) != wanted:
-            raise InputError(f"the noise has shape {tuple(style.shape)}; the generator's draw gives {wanted} here")
 
 
 class _Halving(nn.Module):
