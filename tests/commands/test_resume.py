@@ -75,7 +75,7 @@ def uninterrupted(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("SIGINT", 3, False, 2),  # in the middle of an accumulation: after its other half
         ("SIGUSR1", 8, True, 4),  # in the validation, which is done anew
-        ("SIGTERM", 16, False, 8),  # in the last epoch's last batch
+        pytest.param("SIGTERM", 16, False, 8, marks=pytest.mark.slow),  # in the last epoch's last batch
     ],
 )
 def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
