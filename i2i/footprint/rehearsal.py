@@ -7,15 +7,15 @@ step of any size takes seconds. Integers are real and computed: label maps decid
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
@@ -51,7 +51,7 @@ class Rehearsal:
         self._contexts.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         self._contexts.enter_context(_Counted(self))
         if self._as_gpu:
-            self._contexts.enter_context(_AutocastOfGPU())
+            self._contexts.enter_context(_autocast_of_gpu())
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -102,21 +102,30 @@ class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-_IN_FLOAT32: tuple[Callable[..., Tensor], ...] = (F.group_norm, F.layer_norm, F.softplus, F.cross_entropy)
+_IN_FLOAT32 = ("group_norm", "layer_norm", "softplus", "cross_entropy")
 
 
-class _AutocastOfGPU(TorchFunctionMode):
-    """Widens to float32 what autocast widens on a GPU alone."""
+@contextmanager
+def _autocast_of_gpu() -> Iterator[None]:
+    """Within it these functions widen to float32 what autocast widens on a GPU alone.
 
-    def __torch_function__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """One call."""
-        kwargs = kwargs or {}
-        if func not in _IN_FLOAT32 or not torch.is_autocast_enabled("cpu"):
-            return func(*args, **kwargs)
-        with torch.autocast("cpu", enabled=False):
-            return func(*(_widened(a) for a in args), **{name: _widened(a) for name, a in kwargs.items()})
+    They are exchanged where they lie: a mode of torch functions would not be there when backward computes again.
+    """
+    own = {name: getattr(F, name) for name in _IN_FLOAT32}
+    for name, function in own.items():
+        setattr(F, name, partial(_widely, function))
+    try:
+        yield
+    finally:
+        for name, function in own.items():
+            setattr(F, name, function)
+
+
+def _widely(function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    if not torch.is_autocast_enabled("cpu"):
+        return function(*args, **kwargs)
+    with torch.autocast("cpu", enabled=False):
+        return function(*(_widened(a) for a in args), **{name: _widened(a) for name, a in kwargs.items()})
 
 
 def _widened(value: Any) -> Any:

@@ -32,8 +32,10 @@ def parts(config: str, flags: list[str], pairs: Path) -> Parts:
     return Parts(["-c", str(CONF / f"{config}.yaml"), "--data.source.root", str(pairs), *flags])
 
 
-def predicted(config: str, flags: list[str], pairs: Path, count: int, precision: str, recompute: bool) -> Footprint:
-    with Rehearsal() as rehearsal:
+def predicted(
+    config: str, flags: list[str], pairs: Path, count: int, precision: str, recompute: bool, as_gpu: bool = False
+) -> Footprint:
+    with Rehearsal(as_gpu) as rehearsal:
         made = parts(config, flags, pairs)
         made.model.recompute(recompute)
         return predict(made.model, rehearsal, rehearsed_batch(made.data, made.size, count), precision)
@@ -85,3 +87,13 @@ def test_what_lies_there_between_steps_is_counted_exactly(pairs: Path) -> None:
     tensors = sum(len(list(n.parameters())) for n in networks)
     assert found.optimizers == 2 * sum(learnt) + 4 * tensors  # two moments; the count of steps of each tensor
     assert found.peak > found.fixed + found.gradients
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_norms_of_a_gpu_are_wide_in_half_precision(pairs: Path, recompute: bool) -> None:
+    """There autocast computes them in float32, which keeps more than on the CPU; in float32 nothing differs."""
+    config, flags = CASES["pix2pixHD"]
+    cpu, gpu = (predicted(config, flags, pairs, 3, "bf16-mixed", recompute, as_gpu) for as_gpu in (False, True))
+    assert gpu.working > 1.05 * cpu.working
+    full = [predicted(config, flags, pairs, 3, "32-true", recompute, as_gpu) for as_gpu in (False, True)]
+    assert full[0] == full[1] and full[0].working > gpu.working
