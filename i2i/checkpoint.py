@@ -99,6 +99,28 @@ def load_file(path: str | Path) -> dict[str, Any]:
     return contents
 
 
+def load_parts(path: str | Path, ema: bool = True) -> dict[str, Any]:
+    """What is needed to run the model of a file: generator, encoder, semantics, encoding and resize, by these names.
+
+    Args:
+        path: the file.
+        ema: the moving average of the generator's weights, where the file has one.
+
+    Raises:
+        InputError: as :func:`load_file` and :func:`restore`, or a file without a generator.
+    """
+    contents = load_file(path)
+    averaged = ema and any(name.startswith("average.") for name in contents["state_dict"])
+    try:
+        parts = {name: restore(contents, name) for name in ("semantics", "encoder", "encoding", "resize")}
+        parts["generator"] = restore(contents, "generator", "average" if averaged else None)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if parts["generator"] is None:
+        raise InputError(f"{path}: no generator in this file; it is of something else than a model")
+    return parts
+
+
 def restore(contents: Mapping[str, Any], part: str, weights: str | None = None) -> Any:
     """Rebuild one part of a loaded file; None where the file has no such part.
 

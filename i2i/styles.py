@@ -1,12 +1,15 @@
-"""Which styles the pictures of a map get: given, taken from a photo, drawn, or drawn anew in some classes."""
+"""Which styles the pictures of a map get: given, taken from a photo, mixed, drawn, or drawn anew in some classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -15,6 +18,7 @@ from i2i.data.files import read_photo
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.instance_features import feature_maps, fitted_photo
+from i2i.latents import Way, mixed
 from i2i.nn.generator import Generator
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.pictures import Pixels, from_pixels
@@ -22,6 +26,33 @@ from i2i.semantics import SemanticMap
 
 Photo = Pixels | Image.Image | str | Path
 """(H, W, 3) uint8, a PIL image, or a file."""
+
+Latent = Tensor | NDArray[np.floating[Any]]
+"""(style_dim,), a style vector."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A style between two others.
+
+    >>> photos = synthesizer(labels, style=Mix("noon.jpg", "evening.jpg", 0.25))  # a little of the evening
+
+    Attributes:
+        a: a style vector, a photo, or a mix again.
+        b: alike.
+        weight: share of ``b``, 0 to 1.
+        way: see :data:`i2i.latents.Way`.
+    """
+
+    a: Latent | Photo | Mix
+    b: Latent | Photo | Mix
+    weight: float = 0.5
+    way: Way = "spherical"
+
+
+OneStyle = Latent | Photo | Mix
+Style = OneStyle | Sequence[OneStyle]
+"""A style vector, a photo or a mix, or several of them; a tensor (n, style_dim) is several, too."""
 
 
 class Styles:
@@ -52,29 +83,42 @@ class Styles:
         mean, logvar = self.encoder(from_pixels(pixels[None]).to(self.device), condition)
         return mean, logvar
 
-    def given(
-        self, style: Tensor | Photo | None, maps: int, size: tuple[int, int], padded: tuple[int, int]
-    ) -> list[Tensor | Photo | None]:
-        """What is given as style for each of several maps: checked vectors (1, style_dim), or photos.
+    def latent(self, style: OneStyle) -> Tensor:
+        """(style_dim,), the vector of a style: a photo's is the encoder's mean.
 
-        Args:
-            style: a vector (style_dim,), one for each map (N, style_dim), a photo, or None.
-            maps: N.
-            size: (H, W) of the maps.
-            padded: of the maps as the generator sees them.
+        Raises:
+            InputError: the model's style is no vector, or what is given is none of this model's.
         """
-        if not isinstance(style, Tensor):
-            if style is not None and isinstance(self.encoder, InstanceEncoder):
-                style = fitted_photo(photo_pixels(style), size, padded, self.resize)
-            return [style] * maps
-        if self.generator.feature_channels:
-            raise InputError("this model's style is no vector: give a photo of the map, or features by instance id")
         length = self.generator.style_dim
+        if self.generator.feature_channels or isinstance(self.encoder, InstanceEncoder):
+            raise InputError("this model's style is no vector: give a photo of the map, or features by instance id")
         if length is None:
             raise InputError("this model has no style; train one with an encoder, or leave the style out")
-        if style.shape not in [(length,), (maps, length)]:
-            raise InputError(f"the style has shape {tuple(style.shape)}; allowed are ({length},), ({maps}, {length})")
-        return list(style.to(self.device, torch.float32).expand(maps, -1)[:, None])
+        if isinstance(style, Mix):
+            return mixed(self.latent(style.a), self.latent(style.b), style.weight, style.way)
+        vector = _vector_or_photo(style)
+        if not isinstance(vector, Tensor):
+            return self.of_photo(vector)[0][0]
+        if vector.shape != (length,):
+            raise InputError(f"the style has shape {tuple(vector.shape)}; allowed are ({length},), (n, {length})")
+        return vector.to(self.device, torch.float32)
+
+    def given(self, style: OneStyle | None, size: tuple[int, int], padded: tuple[int, int]) -> Tensor | Photo | None:
+        """What is given as style of one map: a checked vector (1, style_dim), a photo, or None.
+
+        Args:
+            style: a vector, a photo, a mix, or None.
+            size: (H, W) of the map.
+            padded: of the map as the generator sees it.
+        """
+        if style is None:
+            return None
+        photo = style if isinstance(style, Mix) else _vector_or_photo(style)
+        if isinstance(photo, Mix | Tensor):
+            return self.latent(photo)[None]
+        if isinstance(self.encoder, InstanceEncoder):
+            return fitted_photo(photo_pixels(photo), size, padded, self.resize)
+        return photo
 
     def choose(
         self,
@@ -125,11 +169,58 @@ class Styles:
         classes: Sequence[int],
     ) -> list[Tensor | None]:
         """The first style as it would be without, and the others with other noise in these classes."""
+        if count == 1:
+            raise InputError("resample tells the pictures of a map in one style apart; it needs a count of at least 2")
         first, *others = [self.generator.draw(condition, random) for _ in range(count)]
         base = first if style is None else style
         if not isinstance(base, Tensor):
             raise InputError("resample draws noise by region anew; this model has none, or a style photo was given")
         return [base, *(self.generator.resampled(condition, base, z, classes) for z in others if z is not None)]
+
+
+def spread(style: Style | None, maps: int, count: int) -> list[list[tuple[OneStyle | None, int]]]:
+    """For each map its styles, and how many pictures each of them is for.
+
+    Args:
+        style: one, which serves for all; one for each map; one for each picture, those of one map together; or, where
+            there is one map and a count of 1, any number, which all get a picture.
+        maps: how many maps there are.
+        count: pictures of each map.
+
+    Raises:
+        InputError: as many styles as there are neither maps nor pictures.
+    """
+    several = isinstance(style, Sequence) and not isinstance(style, str)
+    if isinstance(style, Tensor | np.ndarray):
+        several = style.ndim == 2 and isinstance(_vector_or_photo(style.ravel()), Tensor)
+    if not several:
+        return [[(style, count)] for _ in range(maps)]  # type: ignore[list-item]
+    styles: list[OneStyle] = list(style)  # type: ignore[arg-type]
+    if len(styles) == maps:
+        return [[(one, count)] for one in styles]
+    if styles and maps == 1 and count == 1:
+        return [[(one, 1) for one in styles]]
+    if len(styles) != maps * count:
+        pictures = f" or {maps * count} (one for each picture)" if count > 1 else ""
+        raise InputError(f"{len(styles)} styles are given; allowed are one, {maps} (one for each map){pictures}")
+    return [[(one, 1) for one in styles[i : i + count]] for i in range(0, len(styles), count)]
+
+
+def _vector_or_photo(style: Latent | Photo) -> Tensor | Photo:
+    """A tensor or a row of floating-point numbers as a tensor, which is to be a style vector; else it is a photo."""
+    if isinstance(style, np.ndarray) and style.ndim == 1 and np.issubdtype(style.dtype, np.floating):
+        return torch.from_numpy(np.ascontiguousarray(style))
+    return cast(Tensor | Photo, style)
+
+
+def random_of(seed: int | None) -> torch.Generator:
+    """Where styles are drawn from; of the CPU, so that a seed gives the same on every device. None: of no seed."""
+    random = torch.Generator()
+    if seed is None:
+        random.seed()
+    else:
+        random.manual_seed(seed)
+    return random
 
 
 def photo_pixels(photo: Photo) -> Pixels:

@@ -93,7 +93,11 @@ def read_instances(path: str | Path) -> NDArray[np.int32]:
     Raises:
         InputError: the file is missing, damaged or not an instance map.
     """
-    ids = read_ids(path, "an instance map")
+    return instance_ids(read_ids(path, "an instance map"))
+
+
+def instance_ids(ids: Array) -> NDArray[np.int32]:
+    """(H, W) ids, or (H, W, 3 or 4) colours of which the id is red + 256 green + 65536 blue -> (H, W) int32."""
     if ids.ndim == 3:
         ids = ids[:, :, :3].astype(np.int32) @ np.array([1, 256, 65536], dtype=np.int32)
     return ids.astype(np.int32)
@@ -110,15 +114,45 @@ def read_ids(path: str | Path, kind: str = "a label map") -> Array:
         InputError: the file is missing, damaged, or of a kind that holds no ids (JPEG, floating point, CMYK).
     """
     image = _open(path)
+    return _ids(image, path, kind, _grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8)
+
+
+def image_ids(image: Image.Image, kind: str = "a label map") -> Array:
+    """The plain content of an image, by the rules of :func:`read_ids`.
+
+    Args:
+        image: as made or opened by PIL; as it lies, whatever its EXIF data say.
+        kind: what it should be, for the error.
+
+    Raises:
+        InputError: an image of a kind that holds no ids.
+    """
+    depth = 8
+    if image.mode == "L" and image.format == "PNG":
+        tiles = getattr(image, "tile", [])  # what is still to be decoded, with the depth in the file
+        path = Path(getattr(image, "filename", ""))
+        if tiles:
+            depth = int(str(tiles[0][3]).partition(";")[2] or 8)
+        elif path.is_file():
+            depth = _grey_depth(path)
+    try:
+        return _ids(image, "the image", kind, depth)
+    except _DAMAGE as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"the image cannot be read as {kind} ({' '.join(str(error).split())})") from error
+
+
+def _ids(image: Image.Image, name: str | Path, kind: str, depth: int) -> Array:
+    """The plain content of a grey image of so many bits a pixel in the file, or of one of another mode."""
     if image.format in _LOSSY:
-        raise InputError(f"{path}: {image.format} compression changes ids, so it cannot be {kind}; save it as PNG")
-    depth = _grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
+        raise InputError(f"{name}: {image.format} compression changes ids, so it cannot be {kind}; save it as PNG")
     if image.mode in ("LA", "PA"):
         ids = np.array(image)[:, :, 0]
     elif image.mode in ("1", "L", "P", "RGB", "RGBA") or image.mode.startswith("I"):
         ids = np.array(image)
     else:
-        raise InputError(f"{path}: mode {image.mode} is not {kind}; allowed are 8- to 32-bit ids, palette and RGB(A)")
+        raise InputError(f"{name}: mode {image.mode} is not {kind}; allowed are 8- to 32-bit ids, palette and RGB(A)")
     if ids.dtype == np.bool_:
         return ids.astype(np.uint8)
     # PIL spreads the values of 1-, 2- and 4-bit grey PNGs over 0..255; tools that shrink PNGs like to make these

@@ -14,7 +14,7 @@ from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms, recalculate_statistics
-from i2i.synthesizer import padded
+from i2i.pixels import padded
 
 
 def recalculate_model(
