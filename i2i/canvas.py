@@ -26,10 +26,10 @@ class Canvas:
     generator is SPADE, see :mod:`i2i.nn.incremental` for what is computed anew and what is kept, and how much that
     takes; every other generator makes the whole picture at each update.
 
-    >>> canvas = synthesizer.canvas()  # doctest: +SKIP
-    >>> picture = canvas.update(labels, seed=1)  # doctest: +SKIP
-    >>> labels[40:60, 80:90] = 3  # doctest: +SKIP
-    >>> picture = canvas.update(labels)  # in the same style  # doctest: +SKIP
+    >>> canvas = synthesizer.canvas()
+    >>> picture = canvas.update(labels, seed=1)
+    >>> labels[40:60, 80:90] = 3
+    >>> picture = canvas.update(labels)  # in the same style
 
     Args:
         synthesizer: whose pictures they are.

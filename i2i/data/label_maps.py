@@ -114,7 +114,7 @@ def _tensor(given: OneMap, what: str) -> Tensor:
     if isinstance(given, np.ndarray):
         if given.dtype in (np.uint32, np.uint64):  # types for which PyTorch has hardly any operation
             given = given.astype(np.int64)
-        given = torch.as_tensor(np.ascontiguousarray(given, dtype=given.dtype.newbyteorder("=")))
+        given = map_tensor(given.astype(given.dtype.newbyteorder("=")))
     one = given[0] if given.dim() == 3 and len(given) == 1 else given
     if one.dim() != 2:
         raise InputError(f"one of several {what} has shape {tuple(given.shape)}; expected (H, W)")

@@ -110,7 +110,8 @@ class Planner:
             return BandPlan(count, size[0], (True,) * count, self._bound, self._work(count))
         plans = [self._whole_plan()]
         for first in range(max(0, count - _MOST_BLOCKS), count):
-            plans += [self._plan(first, rows, limit) for rows in _HEIGHTS if rows < size[0]]
+            for rows in (rows for rows in _HEIGHTS if rows < size[0]):
+                plans += [self._plan(first, rows, limit // _SHARE), self._plan(first, rows, 0)]
         fitting = [plan for plan in plans if plan.bytes <= limit]
         return min(fitting, key=lambda plan: plan.work) if fitting else min(plans, key=lambda plan: plan.bytes)
 
@@ -121,10 +122,13 @@ class Planner:
         every = taken + self._pixels(size) * (_PATTERNS + _PICTURE)
         return BandPlan(count, size[0], (True,) * count, every, self._work(count))
 
-    def _plan(self, first: int, rows: int, limit: int) -> BandPlan:
-        """The blocks from ``first`` on in bands; nothing but their features is kept from band to band."""
+    def _plan(self, first: int, rows: int, largest: int) -> BandPlan:
+        """The blocks from ``first`` on in bands; nothing but their features is kept from band to band.
+
+        Their tables are made once where they take at most ``largest`` bytes.
+        """
         size, count = self.sizes[-1], len(self.sizes)
-        wholes = [i < first or self._is_once(i, limit) for i in range(count)]
+        wholes = [i < first or sum(self._tables[i]) <= largest for i in range(count)]
         peak = self._pixels(size) * _PATTERNS
         for i in range(first):
             peak = max(peak, self._features(i, self._pixels(self.sizes[i])))
@@ -183,9 +187,6 @@ class Planner:
         """Bytes that tables of so many of the pixels take, with what making them does, where patterns are dense."""
         share = 2 * pixels / self._pixels(self.sizes[i])
         return min(sum(self._by_pixel(i, pixels)), int(share * sum(self._tables[i])))
-
-    def _is_once(self, i: int, limit: int) -> bool:
-        return sum(self._tables[i]) <= limit // _SHARE
 
     def _counts(self, i: int) -> PatternCounts | None:
         if not isinstance(self._seen, Patterned):
