@@ -217,10 +217,10 @@ class Synthesizer:
     def read(
         self, labels: OneMap, instances: OneMap | None = None, own_size: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """A label (and an instance) file, decoded and brought to the training size: (1, H, W) each.
+        """A label map (and instances) as tensors, (1, H, W) each: files decoded and brought to the training size.
 
-        For a model that translates images, an image file: (1, C, H, W) float32 in [-1, 1]. ``own_size`` leaves the
-        size of the file as it is.
+        For a model that translates images, an image: (1, C, H, W) float32 in [-1, 1]. ``own_size`` leaves the size of
+        files as it is.
 
         >>> labels, _ = synthesizer.read("map.png", own_size=True)
         >>> synthesizer(labels).shape
