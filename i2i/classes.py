@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,8 @@ from i2i.errors import InputError
 from i2i.recipe import recorded
 
 Array = NDArray[Any]
+
+_LARGEST_TABLE = 1 << 20  # ids; what is spread wider is searched for
 
 
 @recorded
@@ -159,10 +161,15 @@ class LabelEncoding:
         wrong = [int(v) for v in values if int(v) not in self._label_of]
         if wrong:
             raise InputError(f"{name}: label {_few(wrong)} is out of range; allowed are {self._allowed()}")
+        labels = np.array([self._label_of[int(value)] for value in values], dtype=self._dtype)
+        if high - low > _LARGEST_TABLE:
+            return np.asarray(labels[np.searchsorted(values, ids)])
         table = np.zeros(high - low + 1, dtype=self._dtype)
-        for value in values:
-            table[int(value) - low] = self._label_of[int(value)]
-        return np.asarray(table[ids.astype(np.int64) - low])
+        table[values.astype(np.int64) - low] = labels
+        found = np.empty(ids.shape, dtype=self._dtype)
+        for rows in _blocks(ids):
+            found[rows] = table[ids[rows].astype(np.int64) - low]
+        return found
 
     def label_of(self, name: int | str) -> int:
         """The label of a class, by its name, or by its label itself.
@@ -211,6 +218,12 @@ class LabelEncoding:
         ids = sorted(self.classes.ids)
         text = f"{ids[0]} to {ids[-1]}" if ids == list(range(ids[0], ids[-1] + 1)) else _few(ids, 12)
         return text + (f" and {_few(self.unknown)} for unknown" if self.unknown else "")
+
+
+def _blocks(image: Array) -> Iterator[slice]:
+    """Rows, some million pixels at a time: indices take eight bytes each, and maps may be of a hundred megapixels."""
+    step = max(1, (1 << 22) // max(1, image.shape[1]))
+    return (slice(top, top + step) for top in range(0, len(image), step))
 
 
 def _few(values: Sequence[int], most: int = 5) -> str:

@@ -16,9 +16,9 @@ from i2i.data.conditions import Images, image_batch
 from i2i.data.label_maps import LabelMaps, OneMap, label_batch
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels
 from i2i.semantics import LabelSemantics
-from i2i.styles import Photo, photo_pixels
 
 
 class Reader:
@@ -58,6 +58,10 @@ class Reader:
         if instances is not None:
             raise InputError("this model translates images; it takes no instances")
         return [("condition", image_batch(labels, self._semantics.channels, resize))]  # type: ignore[arg-type]
+
+    def label_of(self, name: int | str) -> int:
+        """The label of a class, by its name or by its label itself."""
+        return self.encoding.label_of(name)
 
     def from_rgb(self, picture: Photo, nearest: bool) -> NDArray[Any]:
         """(H, W) labels of a picture in the classes' colours."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.canvas import Canvas
 from i2i.checkpoint import load_parts
@@ -21,16 +21,17 @@ from i2i.data.transforms import Resize
 from i2i.device import check_dtype, choose_device
 from i2i.drawing import Drawing
 from i2i.errors import InputError
-from i2i.instance_features import Features, checked_features, fitted_photo
+from i2i.instance_features import Features, fitted_photo
 from i2i.kept_maps import KeptMaps
 from i2i.latents import Way, interpolated, moved
 from i2i.nn.generator import Generator
-from i2i.nn.instance_encoder import InstanceEncoder
+from i2i.nn.style import Encoder
+from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.pixels import padded
 from i2i.reader import Reader
 from i2i.semantics import LabelSemantics
-from i2i.styles import OneStyle, Photo, Style, Styles, photo_pixels, random_of, spread
+from i2i.styles import OneStyle, Style, Styles, random_of, spread
 
 
 class Synthesizer:
@@ -70,7 +71,7 @@ class Synthesizer:
         self,
         generator: Generator,
         semantics: Semantics,
-        encoder: nn.Module | None = None,
+        encoder: Encoder | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
         device: str = "cpu",
@@ -89,7 +90,7 @@ class Synthesizer:
         self.encoding = encoding
         self.resize = resize
         self._reader = Reader(semantics, encoding, resize)
-        self._styles = Styles(self.generator, self.encoder, resize, self.device)
+        self._styles = Styles(self.generator, self.encoder, resize, self.device, semantics)
         self._drawing = Drawing(self.generator, memory)
         self._kept = KeptMaps(int(keep * 2**30) if isinstance(semantics, LabelSemantics) else 0)
 
@@ -154,12 +155,14 @@ class Synthesizer:
                 list of these (or latents (n, style_dim)): one for each map, or for each picture; for one map and a
                 count of 1 there is a picture for each. For a model with instance features the photo of that very map,
                 whose instances keep their looks; without it the features of each instance are drawn from the clusters
-                of its class.
+                of its class. For a model with a code for each region a photo of that very map, any photo with its label
+                map (:class:`i2i.photos.LabelledPhoto`), or codes of the classes.
             seed: of the styles that are drawn; None draws others at every call.
             count: pictures a map, each in a style of its own unless ``style`` is a vector or a mix. Of a photo the
                 first picture has the style, the others are drawn around it.
             features: for a model with instance features those of some instances, by instance id (by label where no
-                instances are given); the others' are found as told above. See :meth:`instance_features`.
+                instances are given); the others' are found as told above. See :meth:`instance_features`. For a model
+                with a code for each class those of some, by label or name, or photos to take them from.
             resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
                 classes each has its own; the pictures differ there, and around as far as the network's receptive field
                 reaches. For models with noise by region, such as OASIS.
@@ -173,13 +176,13 @@ class Synthesizer:
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
-        classes = [self._reader.encoding.label_of(name) for name in resample]
+        classes = [self._reader.label_of(name) for name in resample]
         batch = self._reader.batch(labels, instances)
         number, size = len(batch[0][1]), (batch[0][1].shape[-2], batch[0][1].shape[-1])
-        wanted = {} if features is None else checked_features(features, self.generator, batch[-1][1])
+        wanted = self._styles.vectors(features, batch[-1][1], self._reader.label_of)
         random = random_of(seed)
         pictures = []
-        for i, styles in enumerate(spread(style, number, count)):
+        for i, styles in enumerate(spread(style, number, count, self.generator.region_channels > 0)):
             maps = {name: padded(m[i : i + 1], self.generator.multiple) for name, m in batch}
             with self._kept.lent(maps, self._condition) as condition:
                 for one, times in styles:
@@ -272,7 +275,7 @@ class Synthesizer:
     def instance_features(
         self, photo: Photo, labels: LabelMaps, instances: LabelMaps | None = None
     ) -> dict[int, Tensor]:
-        """The features of each instance of a photo, by instance id, as a call takes them.
+        """The features of each instance of a photo, by instance id (of each class, by label), as a call takes them.
 
         Args:
             photo: of the size of its label map, or of one that becomes this as the model prepares its photos.
@@ -282,12 +285,11 @@ class Synthesizer:
         Raises:
             InputError: the model has no instance features, or sizes that do not fit.
         """
-        if not isinstance(self.encoder, InstanceEncoder):
-            raise InputError("this model has no instance features")
+        if self.encoder is None or not self.encoder.regional:
+            raise InputError("this model has no features of instances or classes")
         condition = self._condition(dict(self._reader.batch(labels, instances)))
         pixels = fitted_photo(photo_pixels(photo), condition.size, condition.size, self.resize)
-        index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), condition)
-        return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
+        return self.encoder.by_region(from_pixels(pixels[None]).to(self.device), condition)
 
     def _condition(self, batch: Mapping[str, Tensor]) -> Condition:
         with torch.inference_mode(mode=False):  # it may be kept, and asked for where a gradient is wanted next

@@ -91,7 +91,7 @@ def _measurements(
                     measured.notes.append("VGG19 with random weights, as no --vgg was given; its time is the same")
                 yield measured
     if loaders is not None:
-        with _progress(f"data, {type(loaders.source).__name__}", data.runs(options.samples)) as tick:
+        with _progress(f"data, {type(loaders.original).__name__}", data.runs(loaders, options.samples)) as tick:
             yield data.measure_data(loaders, options.samples, 5, tick)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -158,7 +159,7 @@ def _write_table(path: Path, rows: dict[str, dict[str, float]]) -> None:
     writer = csv.DictWriter(text, ["photo", *columns], lineterminator="\n")
     writer.writeheader()
     writer.writerows({"photo": name, **row} for name, row in rows.items())
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_atomically(path, lambda file: file.write(os.fsencode(text.getvalue())))
 
 
 def _parser() -> Parser:

@@ -97,7 +97,7 @@ def read_instances(path: str | Path) -> NDArray[np.int32]:
 
 
 def instance_ids(ids: Array) -> NDArray[np.int32]:
-    """(H, W) ids, or (H, W, 3 or 4) colours of which the id is red + 256 green + 65536 blue -> (H, W) int32."""
+    """The content of an instance map as :func:`read_ids` gives it -> (H, W) int32 ids."""
     if ids.ndim == 3:
         ids = ids[:, :, :3].astype(np.int32) @ np.array([1, 256, 65536], dtype=np.int32)
     return ids.astype(np.int32)
@@ -114,37 +114,22 @@ def read_ids(path: str | Path, kind: str = "a label map") -> Array:
         InputError: the file is missing, damaged, or of a kind that holds no ids (JPEG, floating point, CMYK).
     """
     image = _open(path)
-    return _ids(image, path, kind, _grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8)
+    depth = png_grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
+    return image_ids(image, depth, path, kind)
 
 
-def image_ids(image: Image.Image, kind: str = "a label map") -> Array:
-    """The plain content of an image, by the rules of :func:`read_ids`.
+def image_ids(image: Image.Image, depth: int, name: str | Path, kind: str = "a label map") -> Array:
+    """The plain content of an image that is a map of ids: (H, W) integers, or (H, W, 3 or 4) uint8 of an RGB(A) mask.
 
     Args:
-        image: as made or opened by PIL; as it lies, whatever its EXIF data say.
+        image: of any mode that holds ids.
+        depth: bits of each value in its file, where that is a grey PNG of 1, 2 or 4 bits; 8 for all others.
+        name: what the errors call it.
         kind: what it should be, for the error.
 
     Raises:
-        InputError: an image of a kind that holds no ids.
+        InputError: an image of a kind that holds no ids (JPEG, floating point, CMYK).
     """
-    depth = 8
-    if image.mode == "L" and image.format == "PNG":
-        tiles = getattr(image, "tile", [])  # what is still to be decoded, with the depth in the file
-        path = Path(getattr(image, "filename", ""))
-        if tiles:
-            depth = int(str(tiles[0][3]).partition(";")[2] or 8)
-        elif path.is_file():
-            depth = _grey_depth(path)
-    try:
-        return _ids(image, "the image", kind, depth)
-    except _DAMAGE as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"the image cannot be read as {kind} ({' '.join(str(error).split())})") from error
-
-
-def _ids(image: Image.Image, name: str | Path, kind: str, depth: int) -> Array:
-    """The plain content of a grey image of so many bits a pixel in the file, or of one of another mode."""
     if image.format in _LOSSY:
         raise InputError(f"{name}: {image.format} compression changes ids, so it cannot be {kind}; save it as PNG")
     if image.mode in ("LA", "PA"):
@@ -157,6 +142,19 @@ def _ids(image: Image.Image, name: str | Path, kind: str, depth: int) -> Array:
         return ids.astype(np.uint8)
     # PIL spreads the values of 1-, 2- and 4-bit grey PNGs over 0..255; tools that shrink PNGs like to make these
     return ids // (255 // (2**depth - 1)) if depth < 8 else ids
+
+
+def state_of(path: Path) -> str:
+    """The size of a file and the time of its last change, as text: another one where the content has changed.
+
+    Raises:
+        InputError: it cannot be found.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
@@ -195,7 +193,8 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
     return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})")
 
 
-def _grey_depth(path: str | Path) -> int:
+def png_grey_depth(path: str | Path) -> int:
+    """Bits a pixel of a grey PNG file."""
     with Path(path).open("rb") as file:
         file.seek(_PNG_DEPTH_BYTE)
         return file.read(1)[0]

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from i2i.classes import LabelEncoding
-from i2i.data.files import image_ids, instance_ids, read_instances, read_labels
+from i2i.data.files import image_ids, instance_ids, png_grey_depth, read_instances, read_labels
 from i2i.data.preparation import map_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
@@ -94,7 +94,7 @@ def _labels(given: OneMap, encoding: LabelEncoding) -> Tensor:
     if isinstance(given, str | Path):
         return map_tensor(read_labels(given, encoding))
     if isinstance(given, Image.Image):
-        return map_tensor(encoding.decode(image_ids(given), "the label map"))
+        return map_tensor(encoding.decode(_ids(given, "a label map"), "the label map"))
     return _tensor(given, "labels")
 
 
@@ -102,8 +102,26 @@ def _instances(given: OneMap) -> Tensor:
     if isinstance(given, str | Path):
         return map_tensor(read_instances(given))
     if isinstance(given, Image.Image):
-        return map_tensor(instance_ids(image_ids(given, "an instance map")))
+        return map_tensor(instance_ids(_ids(given, "an instance map")))
     return _tensor(given, "instances")
+
+
+def _ids(image: Image.Image, kind: str) -> NDArray[Any]:
+    """The plain content of an image, as it lies, whatever its EXIF data say."""
+    depth = 8
+    if image.mode == "L" and image.format == "PNG":  # of few bits a pixel, perhaps, which PIL spreads over 0 to 255
+        tiles = getattr(image, "tile", [])  # what is still to be decoded, with the depth in the file
+        path = Path(getattr(image, "filename", ""))
+        if tiles:
+            depth = int(str(tiles[0][3]).partition(";")[2] or 8)
+        elif path.is_file():
+            depth = png_grey_depth(path)
+    try:
+        return image_ids(image, depth, "the image", kind)
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise InputError(f"the image cannot be read as {kind} ({' '.join(str(error).split())})") from error
 
 
 def _tensor(given: OneMap, what: str) -> Tensor:

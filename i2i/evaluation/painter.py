@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.condition import Condition, Semantics
 from i2i.errors import InputError
 from i2i.metrics.collected import key
 from i2i.nn.generator import Generator
+from i2i.nn.style import Encoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.pixels import padded
 from i2i.styles import Styles
@@ -66,7 +67,7 @@ class Painter:
         self,
         generator: Generator,
         semantics: Semantics,
-        encoder: nn.Module | None,
+        encoder: Encoder | None,
         device: torch.device,
         style: StyleChoice = "drawn",
         seed: int = 0,
@@ -94,7 +95,7 @@ class Painter:
     def varies(self, batch: Mapping[str, Any]) -> bool:
         """Whether the pictures of one map differ: whether there is a style that can be drawn."""
         condition = self._condition(batch, 0)
-        return self.generator.feature_channels > 0 or self.generator.draw(condition, torch.Generator()) is not None
+        return self.generator.regional or self.generator.draw(condition, torch.Generator()) is not None
 
     @torch.no_grad()
     def paint(self, batch: Mapping[str, Any], samples: int = 1, find_styles: bool = False) -> Pictures:

@@ -7,20 +7,21 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.condition import Condition, Semantics
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms, recalculate_statistics
+from i2i.nn.style import Encoder
 from i2i.pixels import padded
 
 
 def recalculate_model(
     generator: Generator,
     semantics: Semantics,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     data: DataModule,
     batches: int,
     device: torch.device,
@@ -60,7 +61,7 @@ def _inputs(
     loader: Iterable[dict[str, Any]],
     generator: Generator,
     semantics: Semantics,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     device: torch.device,
     random: torch.Generator,
 ) -> Iterator[tuple[Condition, Tensor | None]]:
