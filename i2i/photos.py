@@ -38,7 +38,7 @@ def photo_pixels(photo: Photo) -> Pixels:
     """(H, W, 3) uint8."""
     if isinstance(photo, str | Path):
         return read_photo(Path(photo))
-    pixels = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo)
+    pixels = np.array(photo.convert("RGB")) if isinstance(photo, Image.Image) else np.asarray(photo)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
     return pixels

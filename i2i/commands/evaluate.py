@@ -20,6 +20,7 @@ from i2i.checkpoint import write_atomically
 from i2i.commands.arguments import Parser, split_flags
 from i2i.commands.data import read_data
 from i2i.data.datamodule import DataModule
+from i2i.device import choose_device
 from i2i.errors import InputError
 from i2i.evaluation.evaluation import Evaluation, Wish
 from i2i.evaluation.measures import MEASURES
@@ -33,7 +34,7 @@ from i2i.metrics.judge import Judge
 from i2i.metrics.result import Result, report_folder, write_results
 from i2i.model_folder import model_hash
 from i2i.report.report import write_report
-from i2i.synthesizer import Synthesizer, choose_device
+from i2i.synthesizer import Synthesizer
 
 _NETWORKS = ("--extractor", "--judge", "--lpips")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.progress import track
 
 from i2i.commands.arguments import Parser
@@ -28,7 +29,10 @@ def run(arguments: Sequence[str]) -> int:
         raise InputError("--style-labels is the label map of the --style photo, and there is none")
     resample = [_class(name) for name in options.resample]
     maps = _maps(options.labels)
-    synthesizer = Synthesizer.load(options.model, device=options.device, ema=not options.raw)
+    dtype = None if options.dtype is None else getattr(torch, options.dtype)
+    synthesizer = Synthesizer.load(
+        options.model, device=options.device, ema=not options.raw, dtype=dtype, memory=options.memory
+    )
     style: Path | LabelledPhoto | None = options.style
     if options.style_labels is not None:
         style = _labelled(synthesizer, options.style, options.style_labels)
@@ -37,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     instances = _instances(maps, options.instances)
     for path in track(maps, description=f"Synthesising into {out}"):
         of_map = instances.get(_name(path))
-        labels, ids = synthesizer.read(path, of_map)
+        labels, ids = synthesizer.read(path, of_map, own_size=options.own_size)
         choices = {"seed": options.seed, "count": options.count, "resample": resample}
         photos = synthesizer(labels, ids, style=style, features=regions or None, **choices)
         for number, photo in enumerate(photos):
@@ -115,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=1, help="pictures a map, each in its own style (default 1)")
     resample = "classes (names or labels) in which alone the pictures of a map differ (OASIS, SEAN)"
     parser.add_argument("--resample", nargs="+", default=[], metavar="CLASS", help=resample)
+    parser.add_argument("--own-size", action="store_true", help="pictures as large as their maps, not as in training")
+    memory = "GiB a picture may take; a larger one is made in bands, without seams (default: half of what is free)"
+    parser.add_argument("--memory", type=float, metavar="GIB", help=memory)
+    types = ["float32", "bfloat16", "float16"]
+    parser.add_argument("--dtype", choices=types, help="of the generator's numbers (default: as it was trained)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps, or auto (default)")
     parser.add_argument("--raw", action="store_true", help="the trained weights instead of their moving average")
     return parser

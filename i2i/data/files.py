@@ -114,7 +114,7 @@ def read_ids(path: str | Path, kind: str = "a label map") -> Array:
         InputError: the file is missing, damaged, or of a kind that holds no ids (JPEG, floating point, CMYK).
     """
     image = _open(path)
-    depth = _grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
+    depth = png_grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
     return image_ids(image, depth, path, kind)
 
 
@@ -190,7 +190,8 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
     return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split()) or type(error).__name__})")
 
 
-def _grey_depth(path: str | Path) -> int:
+def png_grey_depth(path: str | Path) -> int:
+    """Bits a pixel of a grey PNG file."""
     with Path(path).open("rb") as file:
         file.seek(_PNG_DEPTH_BYTE)
         return file.read(1)[0]

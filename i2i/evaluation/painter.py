@@ -15,8 +15,9 @@ from i2i.metrics.collected import key
 from i2i.nn.generator import Generator
 from i2i.nn.style import Encoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
+from i2i.pixels import padded
 from i2i.styles import Styles
-from i2i.synthesizer import Synthesizer, padded
+from i2i.synthesizer import Synthesizer
 
 StyleChoice = Literal["drawn", "photo"]
 """Whose style a picture has: ``drawn`` at random, or that of its real ``photo``, which then is no secret any more."""
@@ -146,7 +147,7 @@ class Painter:
                 raise InputError(f"{name}: no photo, whose style its picture could have")
             photo = to_pixels(batch["photo"][index : index + 1])[0]
         height, width = _maps(batch).shape[-2:]
-        (style,) = self._styles.given(photo, 1, (height, width), condition.size)
+        style = self._styles.given(photo, (height, width), condition.size)
         return self._styles.choose(condition, style, random, samples)
 
 

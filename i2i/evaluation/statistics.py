@@ -17,8 +17,8 @@ from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms, recalculate_statistics
 from i2i.nn.style import Encoder
+from i2i.pixels import padded
 from i2i.recipe import difference, recipe
-from i2i.synthesizer import padded
 
 
 def check_fits(name: str | Path, semantics: Semantics, encoding: LabelEncoding | None, data: DataModule) -> None:

@@ -102,10 +102,7 @@ class FoldedBlock(nn.Module):
 
     def forward(self, x: Tensor, semantics: SemanticMap | NoisyMap, method: ModulationMethod = "auto") -> Tensor:
         """As the block's."""
-        if isinstance(semantics, NoisyMap):  # the noise is of this picture alone
-            rows, tables = self._tables(semantics, method)
-        else:
-            rows, tables = semantics.kept_for(self, lambda: self._kept_tables(semantics, method))
+        rows, tables = self.tables(semantics, method)
         x = repeatable(x, semantics)
         centred = self.centre_0(x)
         return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
@@ -155,12 +152,28 @@ class FoldedBlock(nn.Module):
         second = [product for product in self.second if isinstance(product, PackedProduct)]
         return TableWeights(self.rows, self.bias, second)
 
+    def tables(
+        self, semantics: SemanticMap | NoisyMap, method: ModulationMethod, keep: bool = True
+    ) -> tuple[PixelRows, list[Tensor]]:
+        """The rows of the pixels and the tables of the modulations, as :meth:`before` takes them.
+
+        Args:
+            semantics: the map at the block's size.
+            method: see :data:`ModulationMethod`; "dense" is as "auto".
+            keep: with the map, for its next picture. A map with noise keeps none, as the noise is of one picture alone.
+        """
+        if isinstance(semantics, NoisyMap) or not keep:
+            return self._made_tables(semantics, method)
+        return semantics.kept_for(self, lambda: self._lasting_tables(semantics, method))
+
     @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
     @torch.no_grad()
-    def _kept_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
-        return self._tables(semantics, method)
+    def _lasting_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+        return self._made_tables(semantics, method)
 
-    def _tables(self, semantics: SemanticMap | NoisyMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+    def _made_tables(
+        self, semantics: SemanticMap | NoisyMap, method: ModulationMethod
+    ) -> tuple[PixelRows, list[Tensor]]:
         return modulation_tables(self.table_weights, semantics, "patterns" if method == "patterns" else "auto")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -77,9 +78,13 @@ class Generator(nn.Module):
         """
         raise InputError("this model has no noise by region; only that of a few classes cannot be drawn anew")
 
-    def fold(self) -> Generator:
-        """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared."""
-        return self
+    def fold(self, dtype: torch.dtype | None = None) -> Generator:
+        """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared.
+
+        Args:
+            dtype: of features and convolutions, such as bfloat16; None for that of the weights.
+        """
+        return self if dtype is None else copy.deepcopy(self).to(dtype)
 
 
 def check_style(generator: Generator, encoder: Encoder) -> None:

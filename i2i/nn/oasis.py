@@ -118,8 +118,12 @@ class OASISGenerator(SPADEGenerator):
             InputError: channels, sizes or noise that do not fit.
         """
         self.check(semantics, style)
+        return self._synthesise(*self.seen(semantics, style))
+
+    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[NoisyMap, None]:
+        """The map with the noise beside the labels."""
         assert style is not None
-        return self._synthesise(self._noisy(semantics, style), None)
+        return self._noisy(semantics, style), None
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor:
         """Standard normal noise of the kind ``noise``, in the form that is told above.

@@ -124,7 +124,11 @@ class SPADEGenerator(Generator):
                 shape.
         """
         self.check(semantics, style)
-        return self._synthesise(semantics, style)
+        return self._synthesise(*self.seen(semantics, style))
+
+    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[SemanticMap | NoisyMap, Tensor | None]:
+        """What the blocks see at every pixel, and what the first map is made of beside it."""
+        return semantics, style
 
     def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         height, width = (side >> self.upsamplings for side in semantics.size)
