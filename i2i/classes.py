@@ -143,15 +143,20 @@ class LabelEncoding:
         own = bool(self.unknown) and self.unknown_label >= len(self.classes)
         return len(self.classes) + own + self.extra_channels
 
-    def decode(self, image: Array, name: str = "the label map") -> Array:
+    def decode(self, image: Array, name: str = "the label map", nearest: bool = False) -> Array:
         """(H, W) ids or (H, W, 3) colours -> (H, W) labels: uint8, or int16 where there are more than 256.
+
+        Args:
+            image: ids or colours.
+            name: what the errors call it.
+            nearest: take the class of the nearest colour however far it is, by the largest difference of a channel.
 
         Raises:
             InputError: an id or a colour that stands for no class; ``name`` (the file), the value and what is
                 allowed are in the message.
         """
         if image.ndim == 3 and image.shape[2] in (3, 4):
-            return self._from_colours(image[:, :, :3], name)
+            return self._from_colours(image[:, :, :3], name, nearest)
         if image.ndim != 2 or not np.issubdtype(image.dtype, np.integer):
             raise InputError(f"{name}: {image.dtype} of shape {image.shape} is not a label map (ids or RGB colours)")
         return self._from_ids(image, name)
@@ -172,24 +177,39 @@ class LabelEncoding:
             found[rows] = table[ids[rows].astype(np.int64) - low]
         return found
 
-    def _from_colours(self, image: Array, name: str) -> Array:
+    def label_of(self, name: int | str) -> int:
+        """The label of a class, by its name, or by its label itself.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        names = self.classes.names
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if isinstance(name, str) or not 0 <= name < self.num_classes:
+            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
+            last = self.num_classes - 1
+            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
+        return name
+
+    def _from_colours(self, image: Array, name: str, nearest: bool) -> Array:
         packed = image.astype(np.int64) @ np.array([65536, 256, 1])
         values, inverse = np.unique(packed, return_inverse=True)
         found = np.stack([values >> 16, values >> 8 & 255, values & 255], 1)
-        nearest = np.empty(len(found), dtype=self._dtype)
+        labels = np.empty(len(found), dtype=self._dtype)
         for start in range(0, len(found), 4096):  # a photograph given by mistake has many colours
             part = found[start : start + 4096]
             distance = np.abs(part[:, None] - self.classes.colours[None]).max(2)
             best = distance.argmin(1)
             far = distance[np.arange(len(part)), best] > self.tolerance
-            if far.any():
+            if far.any() and not nearest:
                 colour = tuple(int(c) for c in part[far][0])
                 raise InputError(
                     f"{name}: colour {colour} is no class; the nearest of the {len(self.classes)} class colours "
                     f"differs by more than {self.tolerance}"
                 )
-            nearest[start : start + 4096] = best
-        return np.asarray(nearest[inverse.reshape(packed.shape)])
+            labels[start : start + 4096] = best
+        return np.asarray(labels[inverse.reshape(packed.shape)])
 
     @cached_property
     def _label_of(self) -> dict[int, int]:

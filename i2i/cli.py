@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from jsonargparse import ArgumentError
 
 from i2i import __version__
-from i2i.errors import InputError
+from i2i.errors import Stopped, input_error, one_line
 
 # Command -> the module of i2i.commands that runs it, and what it does. Modules are imported when they are called, so
 # that `i2i --help` does not wait for torch.
@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": ("compare", "measured runs side by side: i2i compare RUN RUN"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
+    "demo": ("demo", "paint label maps on a page that shows their pictures as you paint: i2i demo [MODEL]"),
     "cluster-features": (
         "cluster_features",
         "what instances look like, to draw from: i2i cluster-features MODEL OUT -c CONFIG",
@@ -32,8 +33,12 @@ COMMANDS = {
         "convert",
         "checkpoints of the original SPADE and pix2pixHD code to a model of i2i: i2i convert FOLDER OUT",
     ),
+    "export": ("export", "a model as a folder to give away: safetensors, ONNX, torch.export: i2i export MODEL OUT"),
+    "push": ("hub", "an exported model to the Hugging Face Hub: i2i push FOLDER OWNER/NAME"),
+    "pull": ("hub", "a model from the Hugging Face Hub into a folder: i2i pull OWNER/NAME OUT"),
     "data": ("data", "check a data set, cache it, or make one (edges, scenes): i2i data check -c CONFIG"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
+    "memory": ("memory", "what a training step needs of memory, and what fits a card: i2i memory -c CONFIG"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
 }
 
@@ -56,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(module.run(arguments))
     except (ArgumentError, ValueError) as error:
-        mendable = _input_error(error)
+        mendable = input_error(error)
         if mendable is None and not isinstance(error, ArgumentError):
             raise
         return _fail(str(error), 2) if mendable is None else _fail(str(mendable), 1)
@@ -71,19 +76,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Stopped as stopped:
+        if str(stopped):
+            print(stopped, flush=True)
+        return stopped.status
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
 
 
-def _input_error(error: BaseException | None) -> InputError | None:
-    """What the user has to mend, which the configuration library may have wrapped in errors of its own."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__
-    return error
-
-
 def _fail(message: str, status: int) -> int:
-    print(f"i2i: error: {' '.join(message.split())}", file=sys.stderr)
+    print(one_line(message), file=sys.stderr)
     return status
 
 

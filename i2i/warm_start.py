@@ -14,8 +14,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from i2i.checkpoint import load_file, load_weights
+from i2i.checkpoint import load_weights
 from i2i.errors import InputError
+from i2i.model_folder import load_model
 from i2i.nn.generator import Generator
 
 Tensors = Mapping[str, Tensor]
@@ -37,7 +38,7 @@ def warm_start(
     that one with a further scale takes the others for what they have been trained on.
 
     Args:
-        path: a checkpoint of a training run, or a model.
+        path: a checkpoint of a training run, or a model; see :func:`i2i.model_folder.load_model`.
         generator: takes the averaged weights where the file has them.
         discriminator: of the same model.
         encoder: of the same model.
@@ -49,7 +50,7 @@ def warm_start(
     Raises:
         InputError: the file cannot be read, or its generator fits neither as a whole nor as the earlier stage.
     """
-    tensors = load_file(path)["state_dict"]
+    tensors = load_model(path)["state_dict"]
     averaged = any(name.startswith("average.") for name in tensors)
     found = _part(tensors, "average" if averaged else "generator")
     lines = [f"generator: {_start_generator(generator, found, path)}" + (" (averaged weights)" if averaged else "")]

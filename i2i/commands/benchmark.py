@@ -23,8 +23,8 @@ from i2i.commands.data import read_data
 from i2i.data.datamodule import DataModule
 from i2i.data.scenes import Scenes
 from i2i.data.transforms import Fixed
+from i2i.device import choose_device
 from i2i.errors import InputError
-from i2i.synthesizer import choose_device
 
 _SIZES = {"cityscapes": (256, 512)}  # (H, W) as published; the others are squares of 256
 _STEP_INPUTS = 2  # batches of the training step, which takes long

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from i2i.checkpoint import load_file, restore, write_atomically
+from i2i.checkpoint import restore, write_atomically
 from i2i.classes import LabelEncoding
 from i2i.clusters import find_clusters
 from i2i.commands.arguments import Parser
 from i2i.commands.data import read_data
 from i2i.data.check import label_names
 from i2i.data.datamodule import DataModule
+from i2i.device import choose_device
 from i2i.errors import InputError
+from i2i.model_folder import load_model
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.semantics import LabelSemantics
-from i2i.synthesizer import choose_device
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     if options.out.exists() and options.model.exists() and options.out.samefile(options.model):
         raise InputError(f"{options.out} is the model itself; name another file to write")
-    contents = load_file(options.model)
+    contents = load_model(options.model)
     encoder, semantics = restore(contents, "encoder"), restore(contents, "semantics")
     if not isinstance(encoder, InstanceEncoder):
         raise InputError(f"{options.model}: this model has no instance features, so there is nothing to cluster")

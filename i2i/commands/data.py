@@ -108,6 +108,10 @@ def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule,
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(DataModule, "data", sub_configs=True)
     parser.add_subclass_arguments(Generator, "model.generator", required=False)
+    # Only the sizes that the generator takes are asked for; its channels and classes are the data set's, which is not
+    # read yet, so that 1 stands for them.
+    for name in ("label_channels", "num_classes"):
+        parser.link_arguments("data.batch_size", f"model.generator.init_args.{name}", compute_fn=lambda _: 1)
     sections, has_generator = [], False
     for config in configs:
         content = read_configuration(config)
@@ -117,8 +121,6 @@ def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule,
             section["model"] = {"generator": model["generator"]}
             has_generator = True
         sections += ["--config", json.dumps(section)]
-    # Only the sizes that the generator takes are asked for; its channels are the data set's, which is not read yet.
-    channels = ["--model.generator.label_channels", "1"] if has_generator else []
     with torch.device("meta"):
-        built = parser.instantiate(parser.parse_args([*sections, *overrides, *channels]))
+        built = parser.instantiate(parser.parse_args([*sections, *overrides]))
     return cast(DataModule, built.data), built.model.generator.multiple if has_generator else 1

@@ -20,21 +20,21 @@ from i2i.checkpoint import write_atomically
 from i2i.commands.arguments import Parser, split_flags
 from i2i.commands.data import read_data
 from i2i.data.datamodule import DataModule
+from i2i.device import choose_device
 from i2i.errors import InputError
 from i2i.evaluation.evaluation import Evaluation, Wish
 from i2i.evaluation.measures import MEASURES
 from i2i.evaluation.painter import Painter
-from i2i.evaluation.statistics import recalculate_model
+from i2i.evaluation.statistics import check_fits, recalculate_model
 from i2i.evaluation.watch import artefact_warnings
 from i2i.metrics import judges  # noqa: F401 - so that judges are found by the names of their classes
 from i2i.metrics.diversity import LPIPS
 from i2i.metrics.extractors import Extractor
-from i2i.metrics.hashes import file_hash
 from i2i.metrics.judge import Judge
-from i2i.metrics.result import Result, write_results
-from i2i.recipe import difference, recipe
+from i2i.metrics.result import Result, report_folder, write_results
+from i2i.model_folder import model_hash
 from i2i.report.report import write_report
-from i2i.synthesizer import Synthesizer, choose_device
+from i2i.synthesizer import Synthesizer
 
 _NETWORKS = ("--extractor", "--judge", "--lpips")
 
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(own)
     wish = _wish(options, networks)
     data = read_data(options.config, overrides)
-    out = _folder(options.model) if options.out is None else options.out
+    out = report_folder(options.model) if options.out is None else options.out
     synthesizer = _model(options, data)
     painter = Painter.of(synthesizer, options.style, options.seed)
     print(f"Measuring {options.model} on the split {options.split}. Writing to {out}", flush=True)
@@ -57,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     results = evaluation.run()
     about = {
         "model": str(options.model),
-        "model sha256": file_hash(options.model),
+        "model sha256": model_hash(options.model),
         "weights": "trained" if options.raw else "averaged, where the file has them",
         "batch statistics": f"recalculated on {options.recalculate} batches" if options.recalculate else "of the file",
         **evaluation.protocol,
@@ -79,14 +79,7 @@ def run(arguments: Sequence[str]) -> int:
 def _model(options: Any, data: DataModule) -> Synthesizer:
     """The model, which must read its condition as the data set gives it."""
     parts = Synthesizer.parts(options.model, ema=not options.raw)
-    reason = difference(recipe(data.semantics), recipe(parts["semantics"]), "the condition")
-    if reason is None and parts["encoding"] is not None and data.encoding is not None:
-        names, own = parts["encoding"].classes.names, data.encoding.classes.names
-        place = next((i for i, (a, b) in enumerate(zip(names, own, strict=True)) if a != b), None)
-        if place is not None:
-            reason = f"its class {place} is {names[place]!r}, the data set's {own[place]!r}"
-    if reason is not None:
-        raise InputError(f"{options.model} does not fit the data set: {reason}")
+    check_fits(options.model, parts["semantics"], parts["encoding"], data)
     if options.recalculate is not None:
         three = (parts["generator"], parts["semantics"], parts["encoder"])
         recalculate_model(*three, data, options.recalculate, choose_device(options.device), options.seed)
@@ -128,12 +121,6 @@ def _judge_files(flags: Sequence[str]) -> list[str]:
     return flags
 
 
-def _folder(model: Path) -> Path:
-    """The report of a checkpoint lies in the folder of its run."""
-    parent = model.parent
-    return (parent.parent if parent.name == "checkpoints" else parent) / "report"
-
-
 def _track(steps: Iterable[Any], title: str, count: int) -> Iterable[Any]:
     return track(steps, title, total=count, disable=not sys.stdout.isatty())
 
@@ -169,7 +156,7 @@ def _parser() -> Parser:
         "arguments, or a YAML file.",
         epilog="Example: i2i evaluate runs/camvid/checkpoints/best.ckpt -c runs/camvid/config.yaml --judge judge.ckpt",
     )
-    parser.add_argument("model", type=Path, help="a checkpoint of a training run, or a converted model")
+    parser.add_argument("model", type=Path, help="a checkpoint, a converted or an exported model")
     parser.add_argument("-c", "--config", action="append", required=True, help="a configuration of i2i fit; its data")
     text = f"which of {', '.join(MEASURES)}; by default all whose weights are there"
     parser.add_argument("--metrics", nargs="+", choices=list(MEASURES), metavar="NAME", help=text)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import torch
@@ -31,9 +31,11 @@ class Batch(TypedDict, total=False):
     """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``.
 
     In place of labels there is ``condition`` (N, C, H, W) in [-1, 1] where images are translated. Beside them there is
-    the finished label map, ``semantics``, where a plan says which patterns to find in it (:mod:`i2i.pattern_plan`).
+    the finished label map, ``semantics``, where a plan says which patterns to find in it (:mod:`i2i.pattern_plan`), and
+    in training ``seed``, of everything that is drawn for each sample (:mod:`i2i.draws`).
     """
 
+    seed: list[int]
     photo: Tensor
     condition: Tensor
     labels: Tensor
@@ -57,7 +59,7 @@ class DataModule(LightningDataModule):
         batch_size: training samples per batch and process.
         val_batch_size: the same for everything else; ``batch_size`` by default.
         workers: processes that read and prepare samples; 0 does it in the main process.
-        seed: of the order and of the augmentation.
+        seed: of the order, of the augmentation, and of what the training draws for each sample.
         limit_train: use only the first training pairs.
         limit_val: use only the first validation pairs.
         cache: the folder, or folders, that `i2i data cache` wrote for this source and resize. Batches are the same as
@@ -210,8 +212,9 @@ class PreparedSplit(Dataset[Item]):
 
     def __getitem__(self, key: Key) -> Item:
         epoch, index = (0, key) if isinstance(key, int) else key
-        seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
-        return self.preparation(self.split.read(index), seed, self.training)
+        augmentation, noise = np.random.SeedSequence([self.seed, epoch, index]).generate_state(2).tolist()
+        item = self.preparation(self.split.read(index), augmentation, self.training)
+        return {**item, "seed": noise} if self.training else item
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Item] | InputError:
         """The items of a batch, or the first error: across processes a raised one would lose its one line."""
@@ -222,17 +225,47 @@ class PreparedSplit(Dataset[Item]):
 
 
 class Loader(DataLoader[Any]):
-    """A ``DataLoader`` that raises a worker's :class:`InputError` as it was, without the worker's traceback in it."""
+    """A ``DataLoader`` that knows how far it is, and goes on from there.
+
+    It raises a worker's :class:`InputError` as it was, without the worker's traceback in it.
+    """
+
+    _given = 0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        sampler = cast(EpochSampler, self.sampler)
+        self._given = sampler.left_out() // cast(int, self.batch_size)
         for batch in super().__iter__():
             if isinstance(batch, InputError):
                 raise batch
+            self._given += 1
             yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of which epoch were given, and what makes them these batches; the trainer keeps it."""
+        return {"epoch": cast(EpochSampler, self.sampler).epoch, "batches": self._given, **self._division()}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Leave out what was given already, in that epoch.
+
+        Raises:
+            InputError: the epoch was divided into other batches.
+        """
+        for name, own in self._division().items():
+            if state[name] != own:
+                raise InputError(
+                    f"the checkpoint was saved in the middle of an epoch with {name} {state[name]}, here it is {own}; "
+                    "go on with the same, or from a checkpoint of an epoch's end"
+                )
+        cast(EpochSampler, self.sampler).start_at(state["epoch"], state["batches"] * cast(int, self.batch_size))
+
+    def _division(self) -> dict[str, int]:
+        sampler = cast(EpochSampler, self.sampler)
+        return {"batch_size": cast(int, self.batch_size), "processes": sampler.world, "pairs": sampler.length}
 
 
 def collate(items: Sequence[Item]) -> Item:
-    """Stack the items of a batch; names become a list.
+    """Stack the items of a batch; names and seeds become lists.
 
     Raises:
         InputError: the items differ in size.
@@ -246,7 +279,8 @@ def collate(items: Sequence[Item]) -> Item:
                 f"{first['name']} and {item['name']} are {sizes} pixels and cannot share a batch; use a resize with a "
                 f"fixed size, or a batch size of 1"
             )
-    return {key: [i[key] for i in items] if key == "name" else torch.stack([i[key] for i in items]) for key in first}
+    columns = {key: [item[key] for item in items] for key in first}
+    return {key: torch.stack(c) if isinstance(c[0], Tensor) else c for key, c in columns.items()}
 
 
 def _collate_or_error(

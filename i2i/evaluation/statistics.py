@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms, recalculate_statistics
-from i2i.synthesizer import padded
+from i2i.nn.style import Encoder
+from i2i.pixels import padded
+from i2i.recipe import difference, recipe
+
+
+def check_fits(name: str | Path, semantics: Semantics, encoding: LabelEncoding | None, data: DataModule) -> None:
+    """Raise :class:`InputError` where a model does not read its condition as a data set gives it.
+
+    Args:
+        name: of the model, for the message.
+        semantics, encoding: of the model.
+        data: the data set.
+    """
+    reason = difference(recipe(data.semantics), recipe(semantics), "the condition")
+    if reason is None and encoding is not None and data.encoding is not None:
+        names, own = encoding.classes.names, data.encoding.classes.names
+        place = next((i for i, (a, b) in enumerate(zip(names, own, strict=True)) if a != b), None)
+        if place is not None:
+            reason = f"its class {place} is {names[place]!r}, the data set's {own[place]!r}"
+    if reason is not None:
+        raise InputError(f"{name} does not fit the data set: {reason}")
 
 
 def recalculate_model(
     generator: Generator,
     semantics: Semantics,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     data: DataModule,
     batches: int,
     device: torch.device,
@@ -60,7 +82,7 @@ def _inputs(
     loader: Iterable[dict[str, Any]],
     generator: Generator,
     semantics: Semantics,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     device: torch.device,
     random: torch.Generator,
 ) -> Iterator[tuple[Condition, Tensor | None]]:

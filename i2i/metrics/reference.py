@@ -54,7 +54,7 @@ def reference_features(
     features = compute().detach().cpu().float()
     try:
         write_atomically(path, lambda file: torch.save({"key": text, "features": features}, file))
-    except OSError as error:
+    except InputError as error:
         say(f"{path}: the features of the real photos could not be kept ({error}); they are computed again next time")
     return features
 

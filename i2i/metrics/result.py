@@ -109,6 +109,14 @@ def read_results(path: str | Path) -> tuple[list[Result], dict[str, Any]]:
         raise InputError(f"{path}: not a file of results of i2i evaluate") from error
 
 
+def report_folder(model: Path) -> Path:
+    """Where the figures of a model are: of a checkpoint in the folder of its run, of an exported one beside it."""
+    if model.is_dir():
+        return model.with_name(f"{model.name}-report")
+    parent = model.parent
+    return (parent.parent if parent.name == "checkpoints" else parent) / "report"
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 

@@ -7,6 +7,7 @@ sees the encoder's features of its size. Its only noise is dropout, which the pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
@@ -93,7 +95,7 @@ class UNetGenerator(Generator):
 
         Args:
             condition: N of them, of the size that will be synthesised.
-            random: a generator on the CPU; None takes torch's global one.
+            random: a generator on the CPU; None draws as :mod:`i2i.draws` says.
 
         Returns:
             (N, K) bool, true where a feature is kept, K the number of features of all layers with dropout; None for a
@@ -102,8 +104,11 @@ class UNetGenerator(Generator):
         count = sum(self._noise_sizes(condition))
         if count == 0:
             return None
-        drawn = [torch.rand(count, generator=random) >= self.dropout for _ in range(condition.batch)]
-        return torch.stack(drawn).to(condition.device)
+        if random is None:
+            drawn = draws.uniform((condition.batch, count))
+        else:
+            drawn = torch.stack([torch.rand(count, generator=random) for _ in range(condition.batch)])
+        return (drawn >= self.dropout).to(condition.device)
 
     def forward(self, condition: Condition, style: Tensor | None = None) -> Tensor:
         """Synthesise.
@@ -119,8 +124,8 @@ class UNetGenerator(Generator):
         Raises:
             InputError: another number of channels, a size that is no multiple, noise of another shape.
         """
-        self._check(condition, style)
-        kept = [] if style is None else torch.split(style, self._noise_sizes(condition), 1)
+        self._check(condition)
+        kept = self._kept(condition, style)
         x = condition.dense(self.last.weight.dtype)  # (N, label_channels, H, W)
         skips: list[Tensor] = []
         for index, layer in enumerate(self.down):
@@ -142,11 +147,21 @@ class UNetGenerator(Generator):
         """Features of each layer with dropout."""
         sizes = []
         for index, channels in enumerate(self.noisy_channels):
-            height, width = (side >> (self.depth - 1 - index) for side in condition.size)
+            height, width = (side // (1 << (self.depth - 1 - index)) for side in condition.size)
             sizes.append(channels * height * width)
         return sizes
 
-    def _check(self, condition: Condition, style: Tensor | None) -> None:
+    def _kept(self, condition: Condition, style: Tensor | None) -> Sequence[Tensor]:
+        """The noise of each layer with dropout, (N, features of the layer); none where there is no noise."""
+        if style is None:
+            return []
+        sizes = self._noise_sizes(condition)
+        wanted = (condition.batch, sum(sizes))
+        if tuple(style.shape) != wanted:
+            raise InputError(f"the noise has shape {tuple(style.shape)}; the generator's draw gives {wanted} here")
+        return torch.split(style, sizes, 1)
+
+    def _check(self, condition: Condition) -> None:
         if condition.channels != self.label_channels:
             raise InputError(
                 f"the condition has {condition.channels} channels, the generator takes {self.label_channels}"
@@ -157,9 +172,6 @@ class UNetGenerator(Generator):
                 f"the condition is {height} x {width}; for a U-Net of depth {self.depth} height and width must be "
                 f"multiples of {self.multiple}"
             )
-        wanted = (condition.batch, sum(self._noise_sizes(condition)))
-        if style is not None and tuple(style.shape) != wanted:
-            raise InputError(f"the noise has shape {tuple(style.shape)}; the generator's draw gives {wanted} here")
 
 
 class _Halving(nn.Module):
