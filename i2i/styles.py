@@ -109,12 +109,12 @@ class Styles:
                 "this model's style is no vector but of regions: give a photo, or features by instance id or class; "
                 "ask for its instance_features"
             )
+        if isinstance(style, LabelledPhoto):
+            raise InputError("this model has no style for each region: give the photo without its label map")
         if length is None:
             raise InputError("this model has no style; train one with an encoder, or leave the style out")
         if isinstance(style, Mix):
             return mixed(self.latent(style.a), self.latent(style.b), style.weight, style.way)
-        if isinstance(style, LabelledPhoto):
-            raise InputError("this model has no style for each region: give the photo without its label map")
         vector = _vector_or_photo(style)
         if not isinstance(vector, Tensor):
             return self.of_photo(vector)[0][0]

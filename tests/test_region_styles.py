@@ -19,6 +19,7 @@ from i2i.nn.sean import SEANGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.photos import LabelledPhoto
 from i2i.semantics import LabelSemantics, SemanticMap
+from i2i.styles import Mix
 from i2i.synthesizer import Synthesizer
 
 CLASSES = 4
@@ -155,6 +156,17 @@ def test_instances(by_instance: Synthesizer) -> None:
 def test_bad_input(synthesizer: Synthesizer, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         synthesizer(maps(), **arguments)
+
+
+def test_several_styles_give_a_picture_each(synthesizer: Synthesizer) -> None:
+    styles = [LabelledPhoto(photo(i), maps()) for i in range(3)]
+    expected = np.concatenate([synthesizer(maps(), style=style, seed=0) for style in styles])
+    assert np.array_equal(synthesizer(maps(), style=styles), expected)
+    codes = torch.randn(2, CLASSES, D)
+    expected = np.concatenate([synthesizer(maps(), style=table) for table in codes])
+    assert np.array_equal(synthesizer(maps(), style=codes), expected)
+    with pytest.raises(InputError, match="this model's style is no vector but of regions"):
+        synthesizer(maps(), style=Mix(codes[0], codes[1]))
 
 
 def test_what_only_other_models_take(synthesizer: Synthesizer, by_instance: Synthesizer, tmp_path: Path) -> None:
