@@ -21,12 +21,16 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def fill_the_disk(folder: Path) -> None:
+    (folder / "config.json").write_text("half of it")
+    raise OSError("disk full")
+
+
 def test_a_failure_leaves_nothing_new(exported: Path) -> None:
     before = {path.name: path.read_bytes() for path in exported.iterdir()}
     for out in (exported, exported.parent / "other"):
         with pytest.raises(OSError, match="disk full"), new_folder(out, overwrite=True) as folder:
-            (folder / "config.json").write_text("half of it")
-            raise OSError("disk full")
+            fill_the_disk(folder)
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     assert names(exported.parent) == ["spade"]
 
