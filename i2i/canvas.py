@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.errors import InputError
@@ -15,7 +14,8 @@ from i2i.pictures import Pixels, to_pixels
 from i2i.semantics import LabelSemantics, SemanticMap
 
 if TYPE_CHECKING:
-    from i2i.styles import Photo
+    from i2i.data.label_maps import OneMap
+    from i2i.styles import OneStyle
     from i2i.synthesizer import Synthesizer
 
 
@@ -26,10 +26,10 @@ class Canvas:
     generator is SPADE, see :mod:`i2i.nn.incremental` for what is computed anew and what is kept, and how much that
     takes; every other generator makes the whole picture at each update.
 
-    >>> canvas = synthesizer.canvas()  # doctest: +SKIP
-    >>> picture = canvas.update(labels, seed=1)  # doctest: +SKIP
-    >>> labels[40:60, 80:90] = 3  # doctest: +SKIP
-    >>> picture = canvas.update(labels)  # in the same style  # doctest: +SKIP
+    >>> canvas = synthesizer.canvas()
+    >>> picture = canvas.update(labels, seed=1)
+    >>> labels[40:60, 80:90] = 3
+    >>> picture = canvas.update(labels)  # in the same style
 
     Args:
         synthesizer: whose pictures they are.
@@ -42,7 +42,7 @@ class Canvas:
         generator = synthesizer.generator
         # What is made of it may be another function of map and style, so the class itself is asked for.
         self._incremental = IncrementalSPADE(generator) if type(generator) is FoldedSPADE else None
-        self._wanted: tuple[Tensor | Photo | None, int] | None = None  # style and seed
+        self._wanted: tuple[OneStyle | None, int] | None = None  # style and seed
         self._style: Tensor | None = None
 
     @property
@@ -58,17 +58,18 @@ class Canvas:
     @torch.inference_mode()
     def update(
         self,
-        labels: Tensor | NDArray[Any],
-        instances: Tensor | NDArray[Any] | None = None,
-        style: Tensor | Photo | None = None,
+        labels: OneMap,
+        instances: OneMap | None = None,
+        style: OneStyle | None = None,
         seed: int | None = None,
     ) -> Pixels:
         """The picture of a map: the same as the synthesizer's, up to rounding.
 
         Args:
-            labels: (H, W) integers in [0, number of classes); a map of another size starts anew.
+            labels: (H, W) integers in [0, number of classes), or a map in another form that a call of the synthesizer
+                takes; a map of another size starts anew.
             instances: instance ids of the same shape, for models with instance edges; class borders serve without.
-            style: a latent vector (style_dim,), or a photo whose style to take.
+            style: a latent vector (style_dim,), a photo whose style to take, or a mix.
             seed: of a style that is drawn. Without style and seed that of the last picture stays; where there was none,
                 one is drawn.
 
@@ -79,11 +80,12 @@ class Canvas:
             InputError: more than one map, a label out of range, shapes that do not fit, a style the model cannot take.
                 The canvas then is as it was.
         """
-        condition = self._synthesizer.condition(labels, instances)
+        maps, ids = self._synthesizer.read(labels, instances)
+        condition = self._synthesizer.condition(maps, ids)
         assert isinstance(condition, SemanticMap)
         if condition.batch != 1:
             raise InputError(f"a canvas takes one label map (H, W); got {condition.batch} of them")
-        height, width = labels.shape[-2:]
+        height, width = maps.shape[-2:]
         wanted, chosen = self._wanted, self._style
         if wanted is None or style is not None or seed is not None:
             wanted, chosen = (style, torch.Generator().seed() if seed is None else seed), None

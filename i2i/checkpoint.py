@@ -12,6 +12,7 @@ import pickle
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,7 @@ from i2i.errors import InputError
 from i2i.recipe import build, recipe
 
 FORMAT = 1
+_UNFINISHED = ".unfinished"
 
 
 def describe(
@@ -94,6 +96,8 @@ def load_file(path: str | Path) -> dict[str, Any]:
     description, tensors = contents.get("i2i"), contents.get("state_dict")
     if not isinstance(description, Mapping) or not isinstance(tensors, Mapping):
         raise InputError(f"{path}: a checkpoint of another kind, not of i2i (keys: {_few(contents)})")
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()):
+        raise InputError(f"{path}: damaged, its state_dict holds other things than named tensors")
     if description.get("format") != FORMAT:
         raise InputError(f"{path}: file format {description.get('format')!r}; i2i {i2i.__version__} reads {FORMAT}")
     return contents
@@ -158,8 +162,12 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str, a
         raise InputError(f"{name} does not fit {type(network).__name__}: {'; '.join(parts)}")
 
 
-def load_tensors(path: str | Path) -> dict[str, Any]:
+def load_tensors(path: str | Path, mapped: bool = False) -> dict[str, Any]:
     """A file of tensors and plain data that ``torch.save`` wrote, on the CPU, without running code that it may hold.
+
+    Args:
+        path: the file.
+        mapped: leave the tensors on the disk until they are looked at; that they are whole is then not known.
 
     Raises:
         InputError: the file is missing, is not such a file or not a whole one, holds code, or is not a dict.
@@ -169,12 +177,12 @@ def load_tensors(path: str | Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on files of other kinds, which get their error below
-            contents = torch.load(path, map_location="cpu", weights_only=True)
+            contents = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if any(word in str(error) for word in ("Unsupported global", "Unsupported class", "GLOBAL", "REDUCE")):
             raise InputError(f"{path}: refused, it holds pickled code and not only tensors and plain data") from error
         raise InputError(f"{path}: not a file of tensors, or damaged") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except Exception as error:  # the unpickler raises whatever damaged bytes lead it to
         raise InputError(f"{path}: truncated, damaged, or not a file of tensors") from error
     if not isinstance(contents, dict):
         raise InputError(f"{path}: a {type(contents).__name__}; expected a dict of tensors")
@@ -184,27 +192,64 @@ def load_tensors(path: str | Path) -> dict[str, Any]:
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that under its name there is the old or the new one, never a part of it.
 
-    The bytes go to a temporary name in the same folder, are flushed to the disk, and are then renamed.
+    The bytes go to a temporary name in the same folder, are flushed to the disk, and are then renamed; at last the
+    folder is flushed, so that the new name survives a power failure, too. A process that is killed leaves the temporary
+    file behind: see :func:`remove_leftovers`.
 
     Args:
         path: the file; its folder is made where it is missing.
         write: writes the contents to the open binary file.
+
+    Raises:
+        InputError: it cannot be written: the disk is full, the folder read-only, or the like.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # a temporary file is private; a model file is like any other
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Only the beginning of the name, since names have at most 255 bytes.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=_UNFINISHED)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            with suppress(PermissionError):  # a temporary file is private, a model file like any other; where there are
+                Path(temporary).chmod(0o666 & ~umask)  # no permissions, as on some mounted disks, it stays as it is
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch hides the reason behind an error of its own
+        reason = _os_error(error)
+        if reason is None:
+            raise
+        before = "; what was there before is untouched" if path.exists() else ""
+        raise InputError(f"{path}: cannot be written: {reason.strerror or reason}{before}") from error
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove the unfinished files of a process that was killed while it wrote into the folder."""
+    for path in Path(folder).glob(f".*{_UNFINISHED}"):
+        path.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    with suppress(OSError):  # not every file system, and not every platform, opens a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _os_error(error: BaseException | None) -> OSError | None:
+    """The operating system's error behind another one."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _few(names: Any, most: int = 4) -> str:

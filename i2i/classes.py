@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,8 @@ from i2i.errors import InputError
 from i2i.recipe import recorded
 
 Array = NDArray[Any]
+
+_LARGEST_TABLE = 1 << 20  # ids; what is spread wider is searched for
 
 
 @recorded
@@ -37,7 +39,10 @@ class ClassTable:
         self.ids = list(range(len(names)) if ids is None else ids)
         if len(set(self.ids)) != len(self.ids):
             raise InputError("two classes of the table share an id; every id stands for one class")
-        self.colours = np.asarray(colours, dtype=np.int64)
+        try:
+            self.colours = np.asarray(colours, dtype=np.int64)
+        except OverflowError as error:
+            raise InputError("the colours of a class table are (red, green, blue) triples in 0 to 255") from error
         if self.colours.shape != (len(names), 3) or self.colours.min() < 0 or self.colours.max() > 255:
             raise InputError("the colours of a class table are (red, green, blue) triples in 0 to 255")
 
@@ -66,11 +71,14 @@ class ClassTable:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read the class table {path}: {error}") from error
         reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-        fields = reader.fieldnames or []
+        try:
+            fields = reader.fieldnames or []
+        except csv.Error as error:
+            raise InputError(f"{path}, line 1: {error}") from error
         if "id" not in fields or "name" not in fields:
             raise InputError(f"{path}: the first line must name the columns id,name,red,green,blue; it is {fields}")
         ids, names, colours = [], [], []
-        for row in reader:
+        for row in _rows(reader, path):
             try:
                 ids.append(int(row["id"]))
                 names.append(row["name"].strip())
@@ -135,15 +143,20 @@ class LabelEncoding:
         own = bool(self.unknown) and self.unknown_label >= len(self.classes)
         return len(self.classes) + own + self.extra_channels
 
-    def decode(self, image: Array, name: str = "the label map") -> Array:
+    def decode(self, image: Array, name: str = "the label map", nearest: bool = False) -> Array:
         """(H, W) ids or (H, W, 3) colours -> (H, W) labels: uint8, or int16 where there are more than 256.
+
+        Args:
+            image: ids or colours.
+            name: what the errors call it.
+            nearest: take the class of the nearest colour however far it is, by the largest difference of a channel.
 
         Raises:
             InputError: an id or a colour that stands for no class; ``name`` (the file), the value and what is
                 allowed are in the message.
         """
         if image.ndim == 3 and image.shape[2] in (3, 4):
-            return self._from_colours(image[:, :, :3], name)
+            return self._from_colours(image[:, :, :3], name, nearest)
         if image.ndim != 2 or not np.issubdtype(image.dtype, np.integer):
             raise InputError(f"{name}: {image.dtype} of shape {image.shape} is not a label map (ids or RGB colours)")
         return self._from_ids(image, name)
@@ -154,29 +167,49 @@ class LabelEncoding:
         wrong = [int(v) for v in values if int(v) not in self._label_of]
         if wrong:
             raise InputError(f"{name}: label {_few(wrong)} is out of range; allowed are {self._allowed()}")
+        labels = np.array([self._label_of[int(value)] for value in values], dtype=self._dtype)
+        if high - low > _LARGEST_TABLE:
+            return np.asarray(labels[np.searchsorted(values, ids)])
         table = np.zeros(high - low + 1, dtype=self._dtype)
-        for value in values:
-            table[int(value) - low] = self._label_of[int(value)]
-        return np.asarray(table[ids.astype(np.int64) - low])
+        table[values.astype(np.int64) - low] = labels
+        found = np.empty(ids.shape, dtype=self._dtype)
+        for rows in _blocks(ids):
+            found[rows] = table[ids[rows].astype(np.int64) - low]
+        return found
 
-    def _from_colours(self, image: Array, name: str) -> Array:
+    def label_of(self, name: int | str) -> int:
+        """The label of a class, by its name, or by its label itself.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        names = self.classes.names
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        if isinstance(name, str) or not 0 <= name < self.num_classes:
+            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
+            last = self.num_classes - 1
+            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
+        return name
+
+    def _from_colours(self, image: Array, name: str, nearest: bool) -> Array:
         packed = image.astype(np.int64) @ np.array([65536, 256, 1])
         values, inverse = np.unique(packed, return_inverse=True)
         found = np.stack([values >> 16, values >> 8 & 255, values & 255], 1)
-        nearest = np.empty(len(found), dtype=self._dtype)
+        labels = np.empty(len(found), dtype=self._dtype)
         for start in range(0, len(found), 4096):  # a photograph given by mistake has many colours
             part = found[start : start + 4096]
             distance = np.abs(part[:, None] - self.classes.colours[None]).max(2)
             best = distance.argmin(1)
             far = distance[np.arange(len(part)), best] > self.tolerance
-            if far.any():
+            if far.any() and not nearest:
                 colour = tuple(int(c) for c in part[far][0])
                 raise InputError(
                     f"{name}: colour {colour} is no class; the nearest of the {len(self.classes)} class colours "
                     f"differs by more than {self.tolerance}"
                 )
-            nearest[start : start + 4096] = best
-        return np.asarray(nearest[inverse.reshape(packed.shape)])
+            labels[start : start + 4096] = best
+        return np.asarray(labels[inverse.reshape(packed.shape)])
 
     @cached_property
     def _label_of(self) -> dict[int, int]:
@@ -191,6 +224,19 @@ class LabelEncoding:
         ids = sorted(self.classes.ids)
         text = f"{ids[0]} to {ids[-1]}" if ids == list(range(ids[0], ids[-1] + 1)) else _few(ids, 12)
         return text + (f" and {_few(self.unknown)} for unknown" if self.unknown else "")
+
+
+def _rows(reader: csv.DictReader[str], path: str | Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _blocks(image: Array) -> Iterator[slice]:
+    """Rows, some million pixels at a time: indices take eight bytes each, and maps may be of a hundred megapixels."""
+    step = max(1, (1 << 22) // max(1, image.shape[1]))
+    return (slice(top, top + step) for top in range(0, len(image), step))
 
 
 def _few(values: Sequence[int], most: int = 5) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jsonargparse import ArgumentError
 
 from i2i import __version__
-from i2i.errors import InputError
+from i2i.errors import Stopped, input_error, one_line
 
 # Command -> the module of i2i.commands that runs it, and what it does. Modules are imported when they are called, so
 # that `i2i --help` does not wait for torch.
@@ -22,6 +24,7 @@ COMMANDS = {
     "compare": ("compare", "measured runs side by side: i2i compare RUN RUN"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
+    "demo": ("demo", "paint label maps on a page that shows their pictures as you paint: i2i demo [MODEL]"),
     "cluster-features": (
         "cluster_features",
         "what instances look like, to draw from: i2i cluster-features MODEL OUT -c CONFIG",
@@ -33,8 +36,9 @@ COMMANDS = {
     "export": ("export", "a model as a folder to give away: safetensors, ONNX, torch.export: i2i export MODEL OUT"),
     "push": ("hub", "an exported model to the Hugging Face Hub: i2i push FOLDER OWNER/NAME"),
     "pull": ("hub", "a model from the Hugging Face Hub into a folder: i2i pull OWNER/NAME OUT"),
-    "data": ("data", "check a data set, or make one (edges, scenes): i2i data check -c CONFIG"),
+    "data": ("data", "check a data set, cache it, or make one (edges, scenes): i2i data check -c CONFIG"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
+    "memory": ("memory", "what a training step needs of memory, and what fits a card: i2i memory -c CONFIG"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),
 }
 
@@ -42,6 +46,9 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 for something the user has to mend, 2 for wrong usage."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text in any encoding
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")  # large photos are read, too large refused
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return 0 if arguments else 2
@@ -54,26 +61,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(module.run(arguments))
     except (ArgumentError, ValueError) as error:
-        mendable = _input_error(error)
+        mendable = input_error(error)
         if mendable is None and not isinstance(error, ArgumentError):
             raise
         return _fail(str(error), 2) if mendable is None else _fail(str(mendable), 1)
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        return _fail(
+            f"a process that reads samples died ({str(error).strip(' .')}); where memory was short, fewer "
+            f"--data.workers help; the last checkpoint is good",
+            1,
+        )
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Stopped as stopped:
+        if str(stopped):
+            print(stopped, flush=True)
+        return stopped.status
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
 
 
-def _input_error(error: BaseException | None) -> InputError | None:
-    """What the user has to mend, which the configuration library may have wrapped in errors of its own."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__
-    return error
-
-
 def _fail(message: str, status: int) -> int:
-    print(f"i2i: error: {' '.join(message.split())}", file=sys.stderr)
+    print(one_line(message), file=sys.stderr)
     return status
 
 

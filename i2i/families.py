@@ -6,9 +6,11 @@ networks are built without memory, on PyTorch's meta device, and counted.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -22,10 +24,14 @@ from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.pix2pixhd import GlobalGenerator, LocalEnhancer
+from i2i.nn.region_encoder import RegionEncoder
+from i2i.nn.sean import SEANGenerator
 from i2i.nn.segmenter import SegmentationDiscriminator
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.unet import UNetGenerator
 from i2i.semantics import SemanticMap
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,11 @@ class Family:
         size: (H, W) of the photos.
         classes: classes of the label maps.
         edges: whether the networks take the edges between instances, one more channel.
-        generator: makes it for a number of label channels, the only argument that is not stated here.
+        generator: makes it for a number of label channels, and of classes where it has parts for each of them (SEAN):
+            the only arguments that are not stated here.
         discriminator: likewise; where it names classes (OASIS), there are no edges, and the channels are the classes.
-        encoder: makes the encoder of styles or instance features, in families that have one.
+        encoder: makes the encoder of styles, features or codes, in families that have one; for a number of classes
+            where it has parts for each of them.
     """
 
     name: str
@@ -50,9 +58,9 @@ class Family:
     size: tuple[int, int]
     classes: int
     edges: bool
-    generator: Callable[[int], Generator]
+    generator: Callable[..., Generator]
     discriminator: Callable[[int], nn.Module]
-    encoder: Callable[[], nn.Module] | None = None
+    encoder: Callable[..., nn.Module] | None = None
 
     def sizes(self, size: tuple[int, int] | None = None, classes: int | None = None) -> Sizes:
         """Count the networks.
@@ -65,9 +73,9 @@ class Family:
         classes = self.classes if classes is None else classes
         channels = classes + self.edges
         with torch.device("meta"):
-            generator = self.generator(channels)
+            generator = made(self.generator, channels, classes)
             discriminator = self.discriminator(channels)
-            encoder = None if self.encoder is None else self.encoder()
+            encoder = None if self.encoder is None else made(self.encoder, channels, classes)
         maps = torch.zeros(1, height, width, dtype=torch.int32)
         condition = SemanticMap.from_labels(maps, classes, maps if self.edges else None)
         try:
@@ -103,6 +111,12 @@ class Sizes:
     discriminator: int
     encoder: int | None
     multiply_accumulates: int | str
+
+
+def made(maker: Callable[..., M], channels: int, classes: int) -> M:
+    """The network for so many label channels and classes, of which it is told what it asks for."""
+    known = {"label_channels": channels, "num_classes": classes}
+    return maker(**{name: known[name] for name in known.keys() & inspect.signature(maker).parameters.keys()})
 
 
 def parameters(network: nn.Module) -> int:
@@ -212,6 +226,28 @@ FAMILIES = (
         discriminator=partial(
             MultiscalePatchGAN, width=64, layers=4, scales=1, padding=1, spectral=False, norm="batch", init="normal"
         ),
+    ),
+    Family(
+        name="SEAN",
+        data="Cityscapes",
+        configs=("configs/cityscapes/sean.yaml",),
+        size=(256, 512),
+        classes=35,
+        edges=True,
+        generator=partial(SEANGenerator, region_channels=512, width=64, upsamplings=6),
+        discriminator=_SPADE_D,
+        encoder=partial(RegionEncoder, region_channels=512, width=32),
+    ),
+    Family(
+        name="SEAN, shorter codes",
+        data="ADE20K",
+        configs=("configs/ade20k/sean.yaml",),
+        size=(256, 256),
+        classes=151,
+        edges=False,
+        generator=partial(SEANGenerator, region_channels=128, width=64, upsamplings=5),
+        discriminator=_SPADE_D,
+        encoder=partial(RegionEncoder, region_channels=128, width=32),
     ),
     Family(
         name="OASIS",

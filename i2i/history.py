@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
+from i2i import draws
 from i2i.errors import InputError
 
 Sample = dict[str, Tensor]
@@ -20,8 +22,8 @@ class PictureHistory:
     the place of a random earlier one, which is passed on instead. What belongs together stays together: an earlier
     picture comes with its own map and photo, which for the discriminator are as good a real pair as the current one.
 
-    The history lies on the device that trains and belongs to its process. It is no part of a checkpoint: a resumed run
-    fills it anew. Draws come from torch's global generator of the CPU.
+    The history belongs to its process and lies on the device that trains. Checkpoints keep it, see :meth:`state`. Draws
+    are made on the CPU (:mod:`i2i.draws`).
 
     Args:
         size: how many pictures are kept; 50 in CycleGAN, pix2pixHD's ``pool_size``.
@@ -44,18 +46,41 @@ class PictureHistory:
             A batch of the same shapes, and the pictures that belong to it.
         """
         tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
+        old = draws.uniform((len(fake),)) < 0.5
+        places = draws.integers(0, self.size, (len(fake),))
         chosen = [
-            self._exchange({name: value[i].clone() for name, value in tensors.items()}, fake[i].clone())
-            for i in range(len(fake))
+            self._exchange(
+                {name: value[i].clone() for name, value in tensors.items()}, fake[i].clone(), bool(o), int(p)
+            )
+            for i, (o, p) in enumerate(zip(old, places, strict=True))
         ]
         samples = {name: torch.stack([sample[name] for sample, _ in chosen]) for name in tensors}
         return samples, torch.stack([picture for _, picture in chosen])
 
-    def _exchange(self, sample: Sample, picture: Tensor) -> tuple[Sample, Tensor]:
+    def state(self) -> list[tuple[Sample, Tensor]]:
+        """What is kept, on the CPU: each picture after the map and the photo that belong to it."""
+        return [
+            ({name: value.cpu() for name, value in sample.items()}, picture.cpu()) for sample, picture in self._kept
+        ]
+
+    def restore(self, state: Sequence[tuple[Sample, Tensor]]) -> None:
+        """Keep what another history kept, of its last pictures as many as have room."""
+        self._kept = [(dict(sample), picture) for sample, picture in state[-self.size :]]
+
+    def _exchange(self, sample: Sample, picture: Tensor, old: bool, place: int) -> tuple[Sample, Tensor]:
         if len(self._kept) < self.size:
             self._kept.append((sample, picture))
-        elif torch.rand(()) < 0.5:
-            place = int(torch.randint(self.size, ()))
-            if self._kept[place][1].shape == picture.shape:  # else the batch could not be stacked
-                (sample, picture), self._kept[place] = self._kept[place], (sample, picture)
+        elif old and self._kept[place][1].shape == picture.shape:  # else the batch could not be stacked
+            kept, self._kept[place] = self._kept[place], (sample, picture)
+            sample = {name: value.to(picture.device) for name, value in kept[0].items()}
+            picture = kept[1].to(picture)
         return sample, picture
+
+
+def of_all_processes(state: Any) -> list[Any]:
+    """What each process has, by rank. Only the first process gets the others'; elsewhere there is but the own one."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return [state]
+    states: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
+    dist.gather_object(state, states)
+    return [state] if states is None else states

@@ -8,49 +8,54 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.condition import Condition
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
-from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.instances import InstanceIndex
+from i2i.nn.style import Encoder
+from i2i.photos import LabelledPhoto
 from i2i.pictures import Pixels
-from i2i.semantics import SemanticMap
 
-Features = Mapping[int, Sequence[float] | NDArray[Any] | Tensor]
-"""A vector for some instances, by instance id."""
+Features = Mapping[int | str, Sequence[float] | NDArray[Any] | Tensor | LabelledPhoto]
+"""A vector for some instances, by instance id; or for some classes, by label or name, where a region is all of a class.
+Then a photo with its label map may stand for the vector of that class in it."""
 
 
-def checked_features(features: Features, generator: Generator, instances: Tensor) -> dict[int, Tensor]:
-    """The features as tensors (feature_channels,).
+def checked_features(features: Mapping[Any, Any], generator: Generator, instances: Tensor | None) -> dict[int, Tensor]:
+    """The features as tensors (feature_channels,), or the style codes as tensors (region_channels,).
 
     Args:
         features: as given.
         generator: that is to take them.
-        instances: the ids that there are.
+        instances: the ids that there are; None where any may be given.
 
     Raises:
         InputError: the model takes none, an id that is not there, or a vector of another length.
     """
-    channels = generator.feature_channels
+    channels = generator.feature_channels or generator.region_channels
     if not channels:
-        raise InputError("this model takes no instance features; leave them out")
-    there = set(torch.unique(instances).tolist())
+        raise InputError("this model takes no instance features, and no codes of classes; leave them out")
+    wrong = next((n for n, v in features.items() if isinstance(n, str) or isinstance(v, LabelledPhoto)), None)
+    if wrong is not None:
+        raise InputError(f"features of {wrong!r}: this model takes vectors by instance id; see instance_features")
+    there = set() if instances is None else set(torch.unique(instances).tolist())
     vectors = {int(number): torch.as_tensor(vector, dtype=torch.float32) for number, vector in features.items()}
     for number, vector in vectors.items():
-        if number not in there:
+        if instances is not None and number not in there:
             few = ", ".join(map(str, sorted(there)[:12])) + (", …" if len(there) > 12 else "")
             raise InputError(f"features are given for instance {number}, which is not in the map; there are {few}")
         if vector.shape != (channels,) or not torch.isfinite(vector).all():
-            raise InputError(f"the features of instance {number} are {vector.tolist()}; {channels} numbers are needed")
+            kind = "class" if instances is None else "instance"
+            raise InputError(f"the features of {kind} {number} are {vector.tolist()}; {channels} numbers are needed")
     return vectors
 
 
 def feature_maps(
     generator: Generator,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     condition: Condition,
     photo: Tensor | None,
     features: Mapping[int, Tensor],
@@ -78,7 +83,7 @@ def feature_maps(
     elif set(InstanceIndex.of(condition).ids.tolist()) <= features.keys():  # nothing is to be drawn
         found = [torch.zeros(condition.batch, generator.feature_channels, *condition.size, device=condition.device)]
         found *= count
-    elif isinstance(encoder, InstanceEncoder) and isinstance(condition, SemanticMap):
+    elif encoder is not None:
         found = [encoder.draw(condition, random) for _ in range(count)]
     else:
         found = [style for _ in range(count) if (style := generator.draw(condition, random)) is not None]

@@ -20,7 +20,7 @@ from safetensors.torch import load_file as load_safetensors
 import i2i
 from i2i import hub
 from i2i.checkpoint import FORMAT as DESCRIPTION_FORMAT
-from i2i.checkpoint import load_file
+from i2i.checkpoint import load_file, restore
 from i2i.errors import InputError
 
 FORMAT = 1
@@ -50,6 +50,28 @@ def load_model(model: str | Path) -> dict[str, Any]:
     if not path.exists() and hub.is_repository(str(model)):
         return load_folder(hub.download(str(model), (CONFIG, WEIGHTS)), name=str(model))
     return load_file(path)
+
+
+def load_parts(path: str | Path, ema: bool = True) -> dict[str, Any]:
+    """What is needed to run a model: generator, encoder, semantics, encoding and resize, by these names.
+
+    Args:
+        path: as at :func:`load_model`.
+        ema: the moving average of the generator's weights, where the file has one.
+
+    Raises:
+        InputError: as :func:`load_model` and :func:`i2i.checkpoint.restore`, or a file without a generator.
+    """
+    contents = load_model(path)
+    averaged = ema and any(name.startswith("average.") for name in contents["state_dict"])
+    try:
+        parts = {name: restore(contents, name) for name in ("semantics", "encoder", "encoding", "resize")}
+        parts["generator"] = restore(contents, "generator", "average" if averaged else None)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if parts["generator"] is None:
+        raise InputError(f"{path}: no generator in this file; it is of something else than a model")
+    return parts
 
 
 def load_folder(path: str | Path, name: str | None = None) -> dict[str, Any]:

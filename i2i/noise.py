@@ -8,56 +8,16 @@ pixel is told by two integers, label and region, and the map keeps its few patte
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i.errors import InputError
-from i2i.patterns import Patterns, find_patterns
+from i2i.label_regions import Regions
+from i2i.patterns import Patterns
 from i2i.pixels import Pixels
 from i2i.semantics import SemanticMap
-
-
-class Regions:
-    """Which pixels share a noise vector, numbered over the whole batch. Other sizes and patterns are found once.
-
-    Args:
-        index: (N, H, W) int64 in [0, count), the region of each pixel.
-        count: number of regions.
-    """
-
-    def __init__(self, index: Tensor, count: int) -> None:
-        self.index = index
-        self.count = count
-        self._resized: dict[tuple[int, int], Regions] = {}
-        self._patterns: dict[int, Patterns] = {}
-
-    def resized(self, height: int, width: int) -> Regions:
-        """Nearest-neighbour copy of another size, by PyTorch's ``mode="nearest"`` rule."""
-        if (height, width) == tuple(self.index.shape[-2:]):
-            return self
-        if (height, width) not in self._resized:
-            with torch.inference_mode(mode=False):  # it is kept, and may be asked for where a gradient is wanted next
-                index = F.interpolate(self.index[:, None].float(), size=(height, width), mode="nearest")  # exact < 2²⁴
-                self._resized[height, width] = Regions(index[:, 0].long(), self.count)
-        return self._resized[height, width]
-
-    def patterns(self, semantics: SemanticMap, kernel: int) -> Patterns:
-        """The distinct neighbourhoods of (region, label) in a map of these regions' size.
-
-        Args:
-            semantics: the map that the regions belong to; always the same.
-            kernel: size of the windows.
-        """
-        if self.count == 1:
-            return semantics.patterns(*semantics.size, kernel)
-        if kernel not in self._patterns:
-            codes = self.index * semantics.num_codes + semantics.codes
-            self._patterns[kernel] = find_patterns(codes, self.count * semantics.num_codes, kernel)
-        return self._patterns[kernel]
 
 
 class NoisyMap(ABC):
@@ -195,58 +155,3 @@ class PixelNoiseMap(NoisyMap):
 
 Patterned = SemanticMap | RegionNoiseMap
 """The conditions that have label patterns; others are dense."""
-
-
-@dataclass(frozen=True)
-class FoundRegions:
-    """The regions of a batch, and where each stands in noise that is given as (N, K, noise_channels).
-
-    Attributes:
-        regions: R of them, over the whole batch.
-        image: (R,) int64, the map that each lies in.
-        place: (R,) int64 in [0, K), which of the vectors of that map is its own.
-        label: (R,) int64, its class.
-        places: K.
-    """
-
-    regions: Regions
-    image: Tensor
-    place: Tensor
-    label: Tensor
-    places: int
-
-
-@torch.inference_mode(mode=False)  # regions are kept with the map, whoever asked for them first
-def image_regions(semantics: SemanticMap) -> Regions:
-    """One region for each map of the batch."""
-    images = torch.arange(semantics.batch, device=semantics.device)
-    return Regions(images[:, None, None].expand(semantics.labels.shape), semantics.batch)
-
-
-@torch.inference_mode(mode=False)
-def class_regions(semantics: SemanticMap) -> FoundRegions:
-    """One region for each class that occurs in a map; the place of a class is its label."""
-    images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
-    found, index = torch.unique(images * semantics.num_classes + semantics.labels, return_inverse=True)
-    label = found % semantics.num_classes
-    return FoundRegions(Regions(index, len(found)), found // semantics.num_classes, label, label, semantics.num_classes)
-
-
-@torch.inference_mode(mode=False)
-def instance_regions(semantics: SemanticMap) -> FoundRegions:
-    """One region for each instance in a map, where an id in two classes is two instances; placed by class, then by id.
-
-    Raises:
-        InputError: the map has no instances.
-    """
-    if semantics.instances is None:
-        raise InputError("there are no instance maps, which noise for each instance needs; choose noise for each class")
-    ids, instance = torch.unique(semantics.instances, return_inverse=True)
-    images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
-    keys = (images * semantics.num_classes + semantics.labels) * len(ids) + instance
-    found, index = torch.unique(keys, return_inverse=True)
-    image, label = found // len(ids) // semantics.num_classes, found // len(ids) % semantics.num_classes
-    counts = torch.bincount(image, minlength=semantics.batch)
-    first = counts.cumsum(0) - counts  # regions of the maps before
-    place = torch.arange(len(found), device=semantics.device) - first[image]
-    return FoundRegions(Regions(index, len(found)), image, place, label, int(counts.max()))

@@ -8,6 +8,13 @@ import torch
 from torch import Tensor
 
 
+def padded(maps: Tensor, multiple: int) -> Tensor:
+    """(…, H, W) with the last row and column repeated until both sides are multiples, as networks halve sizes often."""
+    rows = torch.arange(-(-maps.shape[-2] // multiple) * multiple).clamp(max=maps.shape[-2] - 1)
+    columns = torch.arange(-(-maps.shape[-1] // multiple) * multiple).clamp(max=maps.shape[-1] - 1)
+    return maps[..., rows[:, None], columns]
+
+
 @dataclass(frozen=True)
 class Pixels:
     """For every pixel of M new pictures (h, w), the pixel of N given ones (H, W) that it is taken from.

@@ -66,12 +66,20 @@ def build(recipe: Mapping[str, Any]) -> Any:
         raise InputError(f"not a recipe: {str(recipe)[:80]!r}; expected the keys 'class' and 'arguments'")
     path = str(recipe["class"])
     cls = _find_class(path)
+    if not isinstance(recipe["arguments"], Mapping):
+        raise InputError(f"the recipe of {path} has {str(recipe['arguments'])[:80]!r} for its arguments")
     arguments = {name: _rebuilt(value) for name, value in recipe["arguments"].items()}
     allowed = list(inspect.signature(cls).parameters)
-    unknown = sorted(set(arguments) - set(allowed))
+    unknown = sorted(map(str, set(arguments) - set(allowed)))
     if unknown:
         raise InputError(f"the recipe of {path} has unknown arguments {unknown}; this version knows {allowed}")
-    return cls(**arguments)
+    try:
+        return cls(**arguments)
+    except InputError:
+        raise
+    except Exception as error:  # of whatever kind the first use of an unfit value raises: it came from a file
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{path} cannot be built from its recipe ({reason})") from error
 
 
 def difference(own: Any, found: Any, path: str) -> str | None:
@@ -96,7 +104,7 @@ def _find_class(path: str) -> type:
         raise InputError(f"the recipe names {path!r}; only classes of the package i2i are built from a file")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise InputError(f"the recipe names {path!r}, which this version of i2i does not have") from error
     if not (inspect.isclass(found) and getattr(found.__init__, "__wrapped__", None)):
         raise InputError(f"the recipe names {path!r}, which is not a recorded class")

@@ -125,7 +125,8 @@ class SemanticMap:
         if (height, width) not in self._resized:
             rows = _nearest_indices(self.size[0], height, self.device)[:, None]
             columns = _nearest_indices(self.size[1], width, self.device)[None, :]
-            self._resized[height, width] = self._each(lambda maps: maps[:, rows, columns])
+            with torch.inference_mode(mode=False):  # it is kept, and may be asked for where a gradient is wanted next
+                self._resized[height, width] = self._each(lambda maps: maps[:, rows, columns])
         return self._resized[height, width]
 
     @property

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.canvas import Canvas
-from i2i.checkpoint import restore
-from i2i.classes import ClassTable, LabelEncoding
+from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
-from i2i.data.conditions import Images, image_batch
-from i2i.data.files import read_instances, read_labels
-from i2i.data.preparation import map_tensor
+from i2i.data.conditions import Images
+from i2i.data.label_maps import LabelMaps, OneMap
 from i2i.data.transforms import Resize
+from i2i.device import check_dtype, choose_device
+from i2i.drawing import Drawing
 from i2i.errors import InputError
-from i2i.image_map import ImageSemantics
-from i2i.instance_features import Features, checked_features, fitted_photo
-from i2i.model_folder import load_model
+from i2i.instance_features import Features, fitted_photo
+from i2i.kept_maps import KeptMaps
+from i2i.latents import Way, interpolated, moved
+from i2i.model_folder import load_parts
 from i2i.nn.generator import Generator
-from i2i.nn.instance_encoder import InstanceEncoder
+from i2i.nn.style import Encoder
+from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels, from_pixels, to_pixels
+from i2i.pixels import padded
+from i2i.reader import Reader
 from i2i.semantics import LabelSemantics
-from i2i.styles import Photo, Styles, photo_pixels
+from i2i.styles import OneStyle, Style, Styles, random_of, spread
 
 
 class Synthesizer:
     """Turns label maps, or the images that a model translates, into photographs.
 
-    >>> synthesizer = Synthesizer.load("runs/scenes/checkpoints/last.ckpt")  # doctest: +SKIP
-    >>> photos = synthesizer(labels, seed=1, count=4)  # doctest: +SKIP
+    Any number of threads may share one. What it made of the last label maps is kept, so that another picture of one of
+    them, in another style, costs only the convolutions between.
+
+    >>> synthesizer = Synthesizer.load("model.ckpt")
+    >>> synthesizer("map.png", seed=1, count=4).shape  # four styles
+    (4, 64, 64, 3)
+    >>> photos = synthesizer(["map.png", "map2.png"], style="evening.jpg")  # both in the style of a photo
+    >>> labels = np.zeros((96, 160), np.uint8)  # any size; 0 is sky
+    >>> labels[50:] = 2
+    >>> synthesizer(labels, seed=1).shape
+    (1, 96, 160, 3)
 
     Args:
         generator: called as ``generator(semantics, style)``.
@@ -42,58 +55,74 @@ class Synthesizer:
         encoder: photo -> (mean, log variance) of the style, for models that have one.
         encoding: how label files become labels.
         resize: how files come to the size the model was trained for.
-        device: where to compute; "auto" takes a GPU where there is one.
+        device: "cpu", "cuda", "cuda:1", "mps"; "auto" takes a GPU where there is one.
+        dtype: of the generator's features and convolutions: float32, bfloat16, float16 or float64; None for that of
+            its weights. The encoder keeps its own.
+        memory: GiB that a picture's features and tables may take; a larger picture of SPADE or OASIS is made in bands
+            of rows, exactly as it would be made whole. None takes half of what is free, where bands can be made.
+        keep: GiB that the patterns and tables of the last label maps may take; 0 keeps none.
+
+    Raises:
+        InputError: an absent device, a type it cannot compute in, a memory or keep that is no number of GiB, or a
+            memory for a network whose pictures are made whole: instance norm takes the statistics of whole pictures.
     """
 
     def __init__(
         self,
         generator: Generator,
         semantics: Semantics,
-        encoder: nn.Module | None = None,
+        encoder: Encoder | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
         device: str = "cpu",
+        dtype: torch.dtype | None = None,
+        memory: float | None = None,
+        keep: float = 1.0,
     ) -> None:
         self.device = choose_device(device)
+        check_dtype(dtype, self.device)
+        if not 0 <= keep < float("inf"):
+            raise InputError(f"keep is {keep}; it is a number of GiB, 0 or more")
         generator = generator.to(self.device).eval().requires_grad_(False)
-        self.generator = generator.fold()
+        self.generator = generator.fold(dtype)
         self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
-        self._styles = Styles(self.generator, self.encoder, resize, self.device)
+        self._reader = Reader(semantics, encoding, resize)
+        self._styles = Styles(self.generator, self.encoder, resize, self.device, semantics)
+        self._drawing = Drawing(self.generator, memory)
+        self._kept = KeptMaps(int(keep * 2**30) if isinstance(semantics, LabelSemantics) else 0)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", ema: bool = True) -> Synthesizer:
+    def load(
+        cls,
+        path: str | Path,
+        device: str = "cpu",
+        ema: bool = True,
+        dtype: torch.dtype | None = None,
+        memory: float | None = None,
+        keep: float = 1.0,
+    ) -> Synthesizer:
         """Load a checkpoint of a training run, a converted or an exported model.
+
+        >>> half = Synthesizer.load("model.ckpt", device="auto", dtype=torch.bfloat16)
 
         Args:
             path: the file, or the folder of `i2i export`; nothing else is needed. Where there is no such path, a
                 repository of the Hugging Face Hub: ``owner/name`` or ``owner/name@revision``.
-            device: "cpu", "cuda", "cuda:1", "mps", or "auto".
             ema: the moving average of the generator's weights, where the file has one.
+            device, dtype, memory, keep: see :class:`Synthesizer`.
 
         Raises:
-            InputError: no such file, a damaged one, one of another kind, or an absent device.
+            InputError: no such file, a damaged one, one of another kind, or as :class:`Synthesizer`.
         """
-        return cls(**cls.parts(path, ema), device=device)
+        return cls(**cls.parts(path, ema), device=device, dtype=dtype, memory=memory, keep=keep)
 
     @staticmethod
     def parts(path: str | Path, ema: bool = True) -> dict[str, Any]:
-        """What a file holds, as the constructor takes it: the networks are not folded yet, and on the CPU.
-
-        Args and raises: see :meth:`load`.
-        """
-        contents = load_model(path)
-        averaged = ema and any(name.startswith("average.") for name in contents["state_dict"])
-        try:
-            parts = {name: restore(contents, name) for name in ("semantics", "encoder", "encoding", "resize")}
-            parts["generator"] = restore(contents, "generator", "average" if averaged else None)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        if parts["generator"] is None:
-            raise InputError(f"{path}: no generator in this file; it is of something else than a model")
-        return parts
+        """What a file holds, as the constructor takes it: the networks are not folded yet, and on the CPU."""
+        return load_parts(path, ema)
 
     @property
     def style_dim(self) -> int | None:
@@ -103,197 +132,166 @@ class Synthesizer:
     @torch.inference_mode()
     def __call__(
         self,
-        labels: Tensor | NDArray[Any] | Images,
-        instances: Tensor | NDArray[Any] | None = None,
-        style: Tensor | Photo | None = None,
+        labels: LabelMaps | Images,
+        instances: LabelMaps | None = None,
+        style: Style | None = None,
         seed: int | None = None,
         count: int = 1,
         features: Features | None = None,
         resample: Sequence[int | str] = (),
     ) -> Pixels:
-        """Photographs of label maps or images, at their own size.
+        """Photographs of label maps or images.
+
+        >>> photos = synthesizer(labels, style="evening.jpg")
+        >>> photos = synthesizer(labels, style=["noon.jpg", "evening.jpg"])  # one map, a picture in each style
+        >>> photos = synthesizer(labels, style=synthesizer.latent("noon.jpg"))
 
         Args:
-            labels: (N, H, W) or (H, W) integers in [0, number of classes). For a model that translates images, those:
-                (N, H, W, C) or (H, W, C) uint8, PIL images, files, or what :meth:`read` gives; see
-                :func:`i2i.data.conditions.image_batch`.
-            instances: instance ids of the same shape, for models with instance edges; class borders serve without.
-            style: a latent vector (style_dim,), one for each map (N, style_dim), or a photo whose style to take. For a
-                model with instance features the photo of that very map, whose instances keep their looks; without it
-                the features of each instance are drawn from the clusters of its class.
+            labels: one map or several of one size: arrays or tensors of integers in [0, number of classes), (H, W) or
+                (N, H, W); PIL images of ids or class colours; files of these, which are brought to the size the model
+                was trained for, while all else keeps its own size; or a list of any of them. For a model that
+                translates images, those: see :func:`i2i.data.conditions.image_batch`.
+            instances: instance ids, given alike, for models with instance edges; class borders serve without.
+            style: a latent vector (style_dim,), a photo whose style to take, or a :class:`i2i.styles.Mix` of two. Or a
+                list of these (or latents (n, style_dim)): one for each map, or for each picture; for one map and a
+                count of 1 there is a picture for each. For a model with instance features the photo of that very map,
+                whose instances keep their looks; without it the features of each instance are drawn from the clusters
+                of its class. For a model with a code for each region a photo of that very map, any photo with its label
+                map (:class:`i2i.photos.LabelledPhoto`), or codes of the classes.
             seed: of the styles that are drawn; None draws others at every call.
-            count: pictures a map, each in a style of its own unless ``style`` is a vector.
+            count: pictures a map, each in a style of its own unless ``style`` is a vector or a mix. Of a photo the
+                first picture has the style, the others are drawn around it.
             features: for a model with instance features those of some instances, by instance id (by label where no
-                instances are given); the others' are found as told above. See :meth:`instance_features`.
+                instances are given); the others' are found as told above. See :meth:`instance_features`. For a model
+                with a code for each class those of some, by label or name, or photos to take them from.
             resample: labels or names of classes. All pictures of a map then have the first one's noise, but in these
                 classes each has its own; the pictures differ there, and around as far as the network's receptive field
                 reaches. For models with noise by region, such as OASIS.
 
         Returns:
-            (N * count, H, W, 3) uint8; the pictures of one map lie together.
+            (pictures, H, W, 3) uint8; the pictures of one map lie together.
 
         Raises:
-            InputError: a label out of range, shapes that do not fit, a style the model cannot take, an unknown class.
+            InputError: a label out of range, sizes that differ or do not fit, a style the model cannot take, an unknown
+                class, or a memory that does not suffice.
         """
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
-        if resample and count == 1:
-            raise InputError("resample tells the pictures of a map apart; it needs a count of at least 2")
-        classes = [self._label(name) for name in resample]
-        batch = self._batch(labels, instances)
-        maps, ids = batch[0][1], batch[-1][1]
-        height, width = maps.shape[-2:]
-        wanted = {} if features is None else checked_features(features, self.generator, ids)
-        whole = padded(maps[:1], self.generator.multiple).shape[-2:]
-        given = self._styles.given(style, len(maps), (height, width), (whole[0], whole[1]))
-        random = _random(seed)
+        classes = [self._reader.label_of(name) for name in resample]
+        batch = self._reader.batch(labels, instances)
+        number, size = len(batch[0][1]), (batch[0][1].shape[-2], batch[0][1].shape[-1])
+        wanted = self._styles.vectors(features, batch[-1][1], self._reader.label_of)
+        random = random_of(seed)
         pictures = []
-        for i in range(len(maps)):
-            condition = self._condition([(name, m[i : i + 1]) for name, m in batch])
-            for z in self._styles.choose(condition, given[i], random, count, wanted, classes):
-                pictures.append(to_pixels(self.generator(condition, z)[:, :, :height, :width]))
+        for i, styles in enumerate(spread(style, number, count, self.generator.region_channels > 0)):
+            maps = {name: padded(m[i : i + 1], self.generator.multiple) for name, m in batch}
+            with self._kept.lent(maps, self._condition) as condition:
+                for one, times in styles:
+                    given = self._styles.given(one, size, condition.size)
+                    for z in self._styles.choose(condition, given, random, times, wanted, classes):
+                        pictures.append(to_pixels(self._drawing(condition, z)[:, :, : size[0], : size[1]]))
         return np.concatenate(pictures)
 
     def canvas(self) -> Canvas:
         """A picture to paint: see :class:`i2i.canvas.Canvas`."""
         return Canvas(self)
 
-    def condition(
-        self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | None = None
-    ) -> Condition:
+    def condition(self, labels: LabelMaps | Images, instances: LabelMaps | None = None) -> Condition:
         """What the generator is conditioned on, on the device; labels and instances as at a call.
 
         The maps are padded to a size that the generator takes, by repeating their last row and column.
         """
-        return self._condition(self._batch(labels, instances))
+        batch = self._reader.batch(labels, instances)
+        return self._condition({name: padded(maps, self.generator.multiple) for name, maps in batch})
 
     @torch.inference_mode()
     def style(
-        self,
-        condition: Condition,
-        size: tuple[int, int],
-        style: Tensor | Photo | None = None,
-        seed: int | None = None,
+        self, condition: Condition, size: tuple[int, int], style: OneStyle | None = None, seed: int | None = None
     ) -> Tensor | None:
         """The style of the first picture that a call would make of one map; None for a model without style.
 
         Args:
-            condition: what :meth:`condition` made of the map.
+            condition: what :meth:`condition` made of a map.
             size: (H, W) of the map before it was padded.
             style, seed: as at a call.
         """
-        (given,) = self._styles.given(style, 1, size, condition.size)
-        return self._styles.choose(condition, given, _random(seed), 1)[0]
+        given = self._styles.given(style, size, condition.size)
+        return self._styles.choose(condition, given, random_of(seed), 1)[0]
 
-    def read(self, labels: str | Path, instances: str | Path | None = None) -> tuple[Tensor, Tensor | None]:
-        """Label (and instance) files, decoded and brought to the training size: (1, H, W) each.
+    def read(
+        self, labels: OneMap, instances: OneMap | None = None, own_size: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """A label map (and instances) as tensors, (1, H, W) each: files decoded and brought to the training size.
 
-        For a model that translates images, an image file: (1, C, H, W) float32 in [-1, 1].
+        For a model that translates images, an image: (1, C, H, W) float32 in [-1, 1]. ``own_size`` leaves the size of
+        files as it is.
+
+        >>> labels, _ = synthesizer.read("map.png", own_size=True)
+        >>> synthesizer(labels).shape
+        (1, 80, 112, 3)
         """
-        if not isinstance(self.semantics, LabelSemantics):
-            return self._batch(Path(labels), instances)[0][1], None
-        encoding = self.encoding or LabelEncoding(ClassTable.numbered(self.semantics.num_classes))
-        maps = read_labels(Path(labels), encoding)
-        ids = None if instances is None else read_instances(Path(instances))
-        if ids is not None and ids.shape != maps.shape:
-            raise InputError(f"{instances} is {ids.shape[::-1]} pixels, {labels} is {maps.shape[::-1]}")
-        if self.resize is not None:
-            maps = self.resize.apply_labels(maps)
-            ids = None if ids is None else self.resize.apply_labels(ids)
-        return map_tensor(maps)[None], None if ids is None else map_tensor(ids)[None]
+        batch = self._reader.batch(labels, instances, own_size)
+        return batch[0][1], None if instances is None else batch[1][1]
 
-    def _batch(
-        self, labels: Tensor | NDArray[Any] | Images, instances: Tensor | NDArray[Any] | str | Path | None
-    ) -> list[tuple[str, Tensor]]:
-        """What is given, by the loader's names: labels and, where there are any, instances last; or images."""
-        if isinstance(self.semantics, ImageSemantics):
-            if instances is not None:
-                raise InputError("this model translates images; it takes no instances")
-            return [("condition", image_batch(labels, self.semantics.channels, self.resize))]
-        batch = [(n, _maps(m)) for n, m in (("labels", labels), ("instances", instances)) if m is not None]
-        maps, ids = batch[0][1], batch[-1][1]
-        if ids.shape != maps.shape:
-            raise InputError(f"instances have shape {tuple(ids.shape)}, the labels {tuple(maps.shape)}")
-        return batch
+    @torch.no_grad()
+    def latent(self, photo: OneStyle) -> Tensor:
+        """The style of a photo: the encoder's mean, (style_dim,). Of a mix, what it comes to."""
+        return self._styles.latent(photo)
 
-    def _condition(self, batch: list[tuple[str, Tensor]]) -> Condition:
-        return self.semantics.read({n: padded(m, self.generator.multiple).to(self.device) for n, m in batch})
+    def interpolate(self, a: OneStyle, b: OneStyle, n: int, way: Way = "spherical") -> Tensor:
+        """(n, style_dim), from one style to another: see :func:`i2i.latents.interpolated`.
 
-    @torch.inference_mode()
-    def latent(self, photo: Photo) -> Tensor:
-        """The style of a photo: the encoder's mean, (style_dim,)."""
-        if isinstance(self.encoder, InstanceEncoder):
-            raise InputError("this model's style is a vector for each instance; ask for its instance_features")
-        return self._styles.of_photo(photo)[0][0]
+        >>> synthesizer(labels, style=synthesizer.interpolate("noon.jpg", "evening.jpg", n=5)).shape
+        (5, 96, 160, 3)
+        """
+        return interpolated(self.latent(a), self.latent(b), n, way)
+
+    def move(self, style: OneStyle, towards: Sequence[OneStyle], away: Sequence[OneStyle], by: float = 1.0) -> Tensor:
+        """(style_dim,), ``style + by · (mean of towards - mean of away)``: see :func:`i2i.latents.moved`.
+
+        >>> style = synthesizer.move("noon.jpg", towards=["evening.jpg", "dusk.jpg"], away=["noon.jpg"])
+        """
+        return moved(self.latent(style), [self.latent(s) for s in towards], [self.latent(s) for s in away], by)
+
+    def from_rgb(self, picture: Photo, nearest: bool = False) -> NDArray[Any]:
+        """(H, W) labels of a picture in the classes' colours; :meth:`to_rgb` is the way back.
+
+        >>> synthesizer(synthesizer.from_rgb("colours.png")).shape
+        (1, 80, 112, 3)
+
+        Args:
+            picture: (H, W, 3) uint8, a PIL image, or a file; of a palette image the colours count.
+            nearest: take the nearest class for colours that are none's, such as those of an antialiased drawing.
+
+        Raises:
+            InputError: a colour that is no class's, unless ``nearest``.
+        """
+        return self._reader.from_rgb(picture, nearest)
+
+    def to_rgb(self, labels: OneMap) -> Pixels:
+        """(…, H, W) labels -> (…, H, W, 3) uint8 in the classes' colours; a label without class is black."""
+        return self._reader.to_rgb(labels)
 
     @torch.inference_mode()
     def instance_features(
-        self, photo: Photo, labels: Tensor | NDArray[Any], instances: Tensor | NDArray[Any] | None = None
+        self, photo: Photo, labels: LabelMaps, instances: LabelMaps | None = None
     ) -> dict[int, Tensor]:
-        """The features of each instance of a photo, by instance id, as a call takes them.
+        """The features of each instance of a photo, by instance id (of each class, by label), as a call takes them.
 
         Args:
             photo: of the size of its label map, or of one that becomes this as the model prepares its photos.
-            labels: (H, W) integers, the photo's label map.
-            instances: (H, W) ids; by default the regions of one label are one instance.
+            labels: the photo's label map.
+            instances: by default the regions of one label are one instance.
 
         Raises:
             InputError: the model has no instance features, or sizes that do not fit.
         """
-        if not isinstance(self.encoder, InstanceEncoder):
-            raise InputError("this model has no instance features")
-        semantics = self.semantics.read({name: m.to(self.device) for name, m in self._batch(labels, instances)})
-        pixels = fitted_photo(photo_pixels(photo), semantics.size, semantics.size, self.resize)
-        index, values = self.encoder.encode(from_pixels(pixels[None]).to(self.device), semantics)
-        return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
+        if self.encoder is None or not self.encoder.regional:
+            raise InputError("this model has no features of instances or classes")
+        condition = self._condition(dict(self._reader.batch(labels, instances)))
+        pixels = fitted_photo(photo_pixels(photo), condition.size, condition.size, self.resize)
+        return self.encoder.by_region(from_pixels(pixels[None]).to(self.device), condition)
 
-    def _label(self, name: int | str) -> int:
-        """The label of a class."""
-        if not isinstance(self.semantics, LabelSemantics):
-            raise InputError("this model translates images; it has no classes to resample")
-        names = [] if self.encoding is None else self.encoding.classes.names
-        if isinstance(name, str) and name in names:
-            return names.index(name)
-        if isinstance(name, str) or not 0 <= name < self.semantics.num_classes:
-            few = f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}" if names else "no names, only numbers"
-            last = self.semantics.num_classes - 1
-            raise InputError(f"{name!r} is no class of this model; there are the labels 0 to {last} and {few}")
-        return name
-
-
-def _random(seed: int | None) -> torch.Generator:
-    """Of the CPU, so that a seed gives the same on every device."""
-    random = torch.Generator()
-    if seed is None:
-        random.seed()
-    else:
-        random.manual_seed(seed)
-    return random
-
-
-def _maps(labels: Any) -> Tensor:
-    if not isinstance(labels, Tensor | np.ndarray):
-        raise InputError(f"labels are a {type(labels).__name__}; arrays or tensors of ids are taken, files by read()")
-    maps = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
-    if maps.dim() < 2:
-        raise InputError(f"labels have shape {tuple(maps.shape)}; expected (H, W) or (N, H, W)")
-    return maps[None] if maps.dim() == 2 else maps
-
-
-def padded(maps: Tensor, multiple: int) -> Tensor:
-    """(…, H, W) with the last row and column repeated until both sides are multiples, as networks halve sizes often."""
-    rows = torch.arange(-(-maps.shape[-2] // multiple) * multiple).clamp(max=maps.shape[-2] - 1)
-    columns = torch.arange(-(-maps.shape[-1] // multiple) * multiple).clamp(max=maps.shape[-1] - 1)
-    return maps[..., rows[:, None], columns]
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of this name; "auto" is a GPU where there is one. Raises :class:`InputError` where there is none."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise InputError(f"device {name!r} cannot be used here; try cpu or auto") from error
-    return device
+    def _condition(self, batch: Mapping[str, Tensor]) -> Condition:
+        with torch.inference_mode(mode=False):  # it may be kept, and asked for where a gradient is wanted next
+            return self.semantics.read({name: maps.to(self.device) for name, maps in batch.items()})

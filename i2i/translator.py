@@ -9,22 +9,25 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
+from i2i.continuation import fit_to_run
 from i2i.data.datamodule import Batch, DataModule
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.history import PictureHistory
+from i2i.history import PictureHistory, of_all_processes
 from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
 from i2i.nn.average import averaged_copy, update_average
+from i2i.nn.compilation import compile_networks
 from i2i.nn.generator import Generator, check_style
 from i2i.nn.memory import kept_memory
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.recomputation import recompute_blocks
+from i2i.nn.style import Encoder
 from i2i.pattern_plan import PreparedSemantics
-from i2i.recipe import difference
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
 
@@ -39,20 +42,19 @@ class Translator(TwoPlayerModule):
         discriminator: called as ``discriminator(semantics, photo)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how the labels or images of a batch become the networks' condition.
-        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis").
-        encoding: how label files become labels; only kept, so that a checkpoint needs no other file.
-        resize: how photos and maps come to the networks' size; only kept, likewise.
+        encoder: photo -> (mean, log variance) of the style (Park et al. 2019, section 3, "multi-modal synthesis"), or
+            the style itself and None (instance features, codes of regions), which then is learned by reconstruction.
+        encoding, resize: how label files become labels, and photos and maps come to the networks' size; only kept, so
+            that a checkpoint needs no other file.
         optimizer_g: makes the optimizer of generator and encoder from their parameters.
-        optimizer_d: makes the optimizer of the discriminator. Two learning rates are the "TTUR" of Heusel et al. 2017.
+        optimizer_d: makes that of the discriminator. Two learning rates are the "TTUR" of Heusel et al. 2017.
         ema_decay: of the averaged generator; 0 switches it off and the trained one is used in its place.
-        decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
-            keeps them constant.
+        decay_from, accumulate, clip: see :class:`TwoPlayerModule`.
         schedule: ``shared`` is the order told above; ``original`` steps the generator first and runs it a second time
             for the discriminator, as the published SPADE code does.
-        accumulate: batches whose gradients are averaged into one step of the optimizers.
-        clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
-        activation_checkpointing: whether the generator's blocks compute their activations again in backward instead of
-            keeping them: less memory for more time.
+        activation_checkpointing: whether the generator's blocks compute again in backward what they would have kept.
+        compile: whether torch.compile prepares what it can of the networks and VGG19, see :mod:`i2i.nn.compilation`.
+        channels_last: whether photos and convolutions' weights lie in memory as half-precision convolutions want them.
         frozen_epochs: for the first epochs what an earlier stage has trained of the generator (of a local enhancer the
             coarse network) takes no gradient; from then on everything is trained jointly (Wang et al. 2018).
         history: pictures of earlier steps that are kept and shown to the discriminator in the place of half of the
@@ -70,7 +72,7 @@ class Translator(TwoPlayerModule):
         discriminator: nn.Module,
         objective: BaseObjective,
         semantics: Semantics,
-        encoder: nn.Module | None = None,
+        encoder: Encoder | None = None,
         encoding: LabelEncoding | None = None,
         resize: Resize | None = None,
         optimizer_g: OptimizerCallable = torch.optim.Adam,
@@ -81,6 +83,8 @@ class Translator(TwoPlayerModule):
         accumulate: int = 1,
         clip: float | None = None,
         activation_checkpointing: bool = False,
+        compile: bool = False,
+        channels_last: bool = False,
         frozen_epochs: int = 0,
         history: int = 0,
     ) -> None:
@@ -90,6 +94,8 @@ class Translator(TwoPlayerModule):
         if frozen_epochs < 0 or (frozen_epochs > 0 and not generator.previous_stage()):
             reason = "allowed are 0 and more" if frozen_epochs < 0 else "the generator has no part to be frozen"
             raise InputError(f"frozen_epochs is {frozen_epochs}; {reason}")
+        if compile and activation_checkpointing:
+            raise InputError("compile and activation_checkpointing do not go together; choose one of them")
         if encoder is not None:
             check_style(generator, encoder)
         self.generator = generator
@@ -99,14 +105,18 @@ class Translator(TwoPlayerModule):
         self.encoder = encoder
         self.objective = objective
         self.semantics = semantics
-        self.encoding = encoding
-        self.resize = resize
+        self.encoding, self.resize = encoding, resize
         self.average = averaged_copy(generator) if ema_decay > 0 else None
         self.register_buffer("average_updates", torch.zeros((), dtype=torch.long))
         self.ema_decay = ema_decay
         self.schedule = schedule
         self.frozen_epochs = frozen_epochs
         self.history = PictureHistory(history) if history else None
+        self.channels_last = channels_last
+        if channels_last:
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # of tensors of four dimensions
+        if compile:
+            compile_networks([generator, discriminator, encoder, objective.frozen])
 
     def players(self) -> tuple[Iterable[nn.Parameter], Iterable[nn.Parameter]]:
         """Generator with encoder, and discriminator."""
@@ -139,7 +149,8 @@ class Translator(TwoPlayerModule):
         if logvar is None:
             return mean, mean, None
         logvar = at_least_float32(logvar)  # exp overflows half precision early
-        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean, logvar
+        noise = draws.normal(mean.shape, mean.device, mean.dtype)
+        return mean + noise * torch.exp(0.5 * logvar), mean, logvar
 
     def forward(self, semantics: Condition, style: Tensor | None = None) -> Tensor:
         """Pictures of the averaged generator (of the trained one where there is no average), (N, 3, H, W)."""
@@ -157,20 +168,21 @@ class Translator(TwoPlayerModule):
         if self.encoder is not None and "photo" in batch:
             style = self.encoder(batch["photo"], semantics)[0]
         else:
-            style = self.generator.draw(semantics, torch.Generator().manual_seed(0))
+            source = self.encoder if self.encoder is not None and self.encoder.draws else self.generator
+            style = source.draw(semantics, torch.Generator().manual_seed(0))
         picture: Tensor = self(semantics, style)
         self.train(was_training)
         return picture
 
     # --- the training step ---------------------------------------------------------------------------------------
 
-    def on_train_epoch_start(self) -> None:
+    def begin_epoch(self) -> None:
         """Set the learning rates, and freeze or release what ``frozen_epochs`` is about.
 
         Here and not before: processes share the gradients of those parameters that were trainable when the strategy
         was set up, and released ones must be among them.
         """
-        super().on_train_epoch_start()
+        super().begin_epoch()
         if self.frozen_epochs:
             self._freeze_previous_stage(self.current_epoch < self.frozen_epochs)
 
@@ -185,12 +197,14 @@ class Translator(TwoPlayerModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``."""
-        with kept_memory(self.device):
+        with kept_memory(self.device), draws.of_samples(batch.get("seed")):
             self._train_on(batch, batch_index)
 
     def _train_on(self, batch: Batch, batch_index: int) -> None:
         if "photo" not in batch:
             raise InputError(f"{batch['name'][0]}: no photo; training needs pairs, label maps alone can be synthesised")
+        if self.channels_last:
+            batch["photo"] = batch["photo"].contiguous(memory_format=torch.channels_last)
         semantics, photo = self.read(batch), batch["photo"]
         style, mean, logvar = self.style(semantics, photo)
         fake = at_least_float32(self.generator(semantics, style))
@@ -235,6 +249,8 @@ class Translator(TwoPlayerModule):
             # before the generator's backward pass needs its memory.
             picture = fake.detach().requires_grad_()
             terms = self.objective.generator(self.discriminator, semantics, picture, photo, mean, logvar)
+            if "divergence" in terms:  # a sum over the batch, and meant over the whole one
+                terms["divergence"] = terms["divergence"] * self.parts
             self.guard(terms, GENERATOR, batch_index)
             at_picture = {name: term for name, term in terms.items() if name != "divergence"}
             total = torch.sum(fake * self.gradient(self.objective.total(at_picture), picture))
@@ -259,31 +275,21 @@ class Translator(TwoPlayerModule):
             self.log(f"{split}/l1", error, prog_bar=True, sync_dist=True, batch_size=len(batch["photo"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write what the networks are made of, so that a checkpoint needs no flag and no other file."""
+        """Write what the networks are made of, so that a checkpoint needs no flag and no other file.
+
+        All processes come here together, and each gives its history of pictures.
+        """
         checkpoint["i2i"] = self._description()
+        if self.history is not None:
+            checkpoint["history"] = of_all_processes(self.history.state())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse another model's checkpoint by the argument that differs, before its tensors are looked at.
-
-        The objective may be another: what its terms remember is taken where there is something, and begins anew if not.
-        """
-        own, found = self._description(), checkpoint.get("i2i", {})
-        for part in ("generator", "discriminator", "encoder", "semantics"):
-            reason = difference(own.get(part), found.get(part), part)
-            if reason:
-                raise InputError(f"the checkpoint is of another model: {reason}")
-        tensors = checkpoint["state_dict"]
-        own_terms = self.objective.state_dict(prefix="objective.")
-        for name in [name for name in tensors if name.startswith("objective.") and name not in own_terms]:
-            del tensors[name]
-        checkpoint["state_dict"] = own_terms | tensors
+        """See :func:`i2i.continuation.fit_to_run`. A history of pictures that is not there begins anew."""
+        fit_to_run(checkpoint, self._description(), self.objective.state_dict(prefix="objective."))
+        histories = checkpoint.get("history", [])
+        if self.history is not None and self.global_rank < len(histories):
+            self.history.restore(histories[self.global_rank])
 
     def _description(self) -> dict[str, Any]:
-        return describe(
-            generator=self.generator,
-            semantics=self.semantics,
-            encoder=self.encoder,
-            discriminator=self.discriminator,
-            encoding=self.encoding,
-            resize=self.resize,
-        )
+        networks = self.generator, self.semantics, self.encoder, self.discriminator
+        return describe(*networks, encoding=self.encoding, resize=self.resize)

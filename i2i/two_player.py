@@ -33,7 +33,10 @@ class TwoPlayerModule(pl.LightningModule):
         optimizer_d: makes the discriminator's.
         decay_from: epoch from which both learning rates fall linearly, to reach zero at ``trainer.max_epochs``; None
             keeps them constant.
-        accumulate: batches whose gradients are averaged into one step of the optimizers.
+        accumulate: batches whose gradients are averaged into one step of the optimizers. The step of the player whose
+            turn comes first is that of the whole; the second's gradient of the last batch is through the updated first,
+            that of the earlier batches through the first as it was before: all through the updated one would need every
+            picture twice, or the graphs of all at once.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
 
     Raises:
@@ -64,6 +67,14 @@ class TwoPlayerModule(pl.LightningModule):
         """The parameters that the generator's and the discriminator's optimizer step."""
         raise TypeError(f"{type(self).__name__} does not say which parameters its players have")
 
+    def configure_model(self) -> None:
+        """Take the precision that is trained in, now and not later.
+
+        The trainer would convert the weights only after it has read a checkpoint into them, and what a run in float64
+        had learned beyond float32 would be lost when it is continued.
+        """
+        self.trainer.precision_plugin.convert_module(self)
+
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
         """Generator, discriminator."""
         optimizer_g, optimizer_d = (make(own) for make, own in zip(self._makers, self.players(), strict=True))
@@ -77,7 +88,15 @@ class TwoPlayerModule(pl.LightningModule):
         self._rates = [[group["lr"] for group in o.param_groups] for o in (optimizer_g, optimizer_d)]
         return optimizer_g, optimizer_d
 
+    def on_train_start(self) -> None:
+        """Begin the epoch, also one that is continued in its middle, whose start the trainer does not tell."""
+        self.begin_epoch()
+
     def on_train_epoch_start(self) -> None:
+        """Begin the epoch."""
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
         """Set the learning rates: a function of configuration and epoch, so that a resumed run obeys both."""
         self._last_step_ended = None
         for player, rates in enumerate(self._rates):
@@ -113,6 +132,14 @@ class TwoPlayerModule(pl.LightningModule):
         """Whether the optimizers are stepped after this batch."""
         return (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
 
+    @property
+    def parts(self) -> int:
+        """How many batches, over processes and accumulation, give the mean gradient of one step.
+
+        A term that is a sum over the whole batch of a step, and not a mean, has to be taken that many times.
+        """
+        return self.accumulate * (1 if self._trainer is None else self.trainer.world_size)
+
     def gradient(self, loss: Tensor, leaf: Tensor) -> Tensor:
         """d loss / d leaf; through the loss scaler in float16, where small gradients would vanish on the way."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
@@ -138,17 +165,36 @@ class TwoPlayerModule(pl.LightningModule):
         )
 
     def log_step(self, g_terms: Mapping[str, Tensor], d_terms: Mapping[str, Tensor], images: int) -> None:
-        """Every term unweighted, both learning rates, images per second over all processes."""
-        values: dict[str, Any] = {f"generator/{name}": term for name, term in g_terms.items()}
-        values |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        """Every term unweighted, its mean over processes; both learning rates; images per second of all together.
+
+        Written every few steps.
+        """
+        terms = {f"generator/{name}": term for name, term in g_terms.items()}
+        terms |= {f"discriminator/{name}": term for name, term in d_terms.items()}
+        together = torch.cat([term.detach().reshape(1) for term in terms.values()])  # which one message can carry
+        values: dict[str, Any] = dict(zip(terms, self.trainer.strategy.reduce(together), strict=True))
         values["learning_rate/generator"] = self._optimizer(GENERATOR).param_groups[0]["lr"]
         values["learning_rate/discriminator"] = self._optimizer(DISCRIMINATOR).param_groups[0]["lr"]
-        self.log_dict(values, batch_size=images)
+        self.log_dict(values, logger=False, batch_size=images)
         now = time.monotonic()
         if self._last_step_ended is not None:
-            rate = images * self.trainer.world_size / (now - self._last_step_ended)
-            self.log("images_per_second", rate, prog_bar=True, batch_size=images)
+            values["images_per_second"] = images * self.trainer.world_size / (now - self._last_step_ended)
+            self.log("images_per_second", values["images_per_second"], prog_bar=True, logger=False, batch_size=images)
         self._last_step_ended = now
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (self.trainer.fit_loop.total_batch_idx + 1) % every == 0:
+            self.record(values)
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        """Write a row into the logs, at once, so that a checkpoint of this step is later than its row.
+
+        The trainer writes what is given to ``self.log`` after the hooks in which checkpoints are saved; a run that was
+        killed between the two, and is continued, would never write it.
+        """
+        if self.loggers and self.trainer.is_global_zero:
+            row = {name: float(value) for name, value in values.items()} | {"epoch": self.current_epoch}
+            for logger in self.loggers:
+                logger.log_metrics(row, step=self.trainer.fit_loop.total_batch_idx)
 
     def _optimizer(self, player: int) -> LightningOptimizer:
         return cast(list[LightningOptimizer], self.optimizers())[player]

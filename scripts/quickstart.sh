@@ -8,7 +8,7 @@ source scripts/environment.sh
 run="${RUN:-runs/quickstart}"
 model="$run/checkpoints/last.ckpt"
 
-i2i_install
+i2i_install demo
 if [ -e "$run/trained" ]; then
     echo "Already trained: $model"
 else
@@ -22,7 +22,9 @@ cat <<EOF
 Look at
   $run/pictures/comparison.png   label map | synthesised | real, of scenes that were held out
   $run/pictures/styles.png       one map in the styles of several photos
-The checkpoint is $model; it needs no other file. Next:
+The checkpoint is $model; it needs no other file. Paint with it in your browser:
+  .venv/bin/i2i demo $model --open
+Or:
   .venv/bin/i2i data write-scenes $run/scenes --train 0 --val 20 --size 128 128
   .venv/bin/i2i synthesize $model $run/scenes/val/labels $run/photos --instances $run/scenes/val/instances --count 3
   .venv/bin/python scripts/scenes_style_control.py $model

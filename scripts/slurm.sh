@@ -6,10 +6,12 @@
 #SBATCH --cpus-per-task=8
 #SBATCH --time=72:00:00
 #SBATCH --output=%x-%j.log
-# Several GPUs under SLURM, one task for each GPU; change the lines above to your cluster. From the project's folder:
+#SBATCH --open-mode=append
+# One or more machines under SLURM, one task for each GPU; change the lines above to your cluster, or override them:
 #   sbatch scripts/slurm.sh -c configs/ade20k/spade.yaml --data.source.root ROOT --data.batch_size 4 --run runs/ade20k
-# A job that ran out of time is continued by the same command: the newest checkpoint of the run is taken up.
+#   sbatch --nodes 2 scripts/slurm.sh …
+# From the project's folder. data.batch_size counts for each task. A job that ran out of time is continued by the same
+# command: the newest checkpoint of the run is taken up. PYTHON names another interpreter than that of .venv.
 set -euo pipefail
-exec srun .venv/bin/i2i fit "$@" --resume auto \
-    --trainer.accelerator gpu --trainer.devices "$SLURM_NTASKS_PER_NODE" --trainer.num_nodes "$SLURM_NNODES" \
-    -c configs/trainer/ddp.yaml
+exec srun "${PYTHON:-.venv/bin/python}" -m i2i fit --resume auto --trainer.accelerator gpu \
+    --trainer.devices "$SLURM_NTASKS_PER_NODE" --trainer.num_nodes "$SLURM_NNODES" "$@"

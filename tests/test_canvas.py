@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from i2i.canvas import Canvas
@@ -19,6 +20,7 @@ from i2i.nn.generator import Generator
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics, SemanticMap
+from i2i.styles import Mix
 from i2i.synthesizer import Synthesizer
 
 CLASSES = 4
@@ -47,6 +49,14 @@ def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
     assert found.shape == expected.shape and found.dtype == expected.dtype == np.uint8
     assert np.abs(found.astype(int) - expected).max() <= 1 and (found != expected).mean() < 1e-3
     assert found.std() > 5
+
+
+def test_a_map_and_a_style_come_in_any_form(tmp_path: Path) -> None:
+    model, labels = synthesizer(), blocks()
+    mix = Mix(torch.ones(6), np.zeros((20, 30, 3), np.uint8), 0.25)
+    Image.fromarray(labels).save(tmp_path / "map.png")
+    assert_same(model.canvas().update(Image.fromarray(labels), style=mix), model(labels, style=mix)[0])
+    assert_same(model.canvas().update(tmp_path / "map.png", style=mix), model(tmp_path / "map.png", style=mix)[0])
 
 
 @pytest.mark.parametrize("edges", [False, True])

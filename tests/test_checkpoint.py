@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,7 +13,7 @@ import pytest
 import torch
 
 import i2i
-from i2i.checkpoint import describe, load_file, restore, save_model, write_atomically
+from i2i.checkpoint import describe, load_file, remove_leftovers, restore, save_model, write_atomically
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.transforms import Fixed
 from i2i.errors import InputError
@@ -142,7 +145,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         file.write(b"half of the n")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(
+        InputError, match=r"model\.ckpt: cannot be written: disk full; what was there before is untouched"
+    ):
         write_atomically(path, fail)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["model.ckpt"]
@@ -150,3 +155,39 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     reference.write_bytes(b"")
     write_atomically(path, lambda file: torch.save({}, file))
     assert path.stat().st_mode == reference.stat().st_mode
+
+
+def test_a_file_that_grows_too_large_is_told_and_the_old_one_stays(tmp_path: Path) -> None:
+    """The limit of a process on the size of files, as there is one of a disk."""
+    path = tmp_path / "model.ckpt"
+    write_atomically(path, lambda file: torch.save({"a": 1}, file))
+    program = f"""
+import resource, signal, torch
+from i2i.checkpoint import write_atomically
+from i2i.errors import InputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for size in (200, 1_000_000):
+    try:
+        write_atomically({str(path)!r}, lambda file: torch.save(torch.zeros(size), file))
+    except InputError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{path}: cannot be written: File too large; what was there before is untouched\n"
+    assert torch.equal(torch.load(path), torch.zeros(200)) and [p.name for p in tmp_path.iterdir()] == ["model.ckpt"]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    program = f"""
+import os, signal
+from i2i.checkpoint import write_atomically
+write_atomically({str(tmp_path / "model.ckpt")!r}, lambda file: os.kill(os.getpid(), signal.SIGKILL))
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    (tmp_path / ".hidden").touch()
+    (tmp_path / "last.ckpt").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_leftovers(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {".hidden", "last.ckpt"}
+    remove_leftovers(tmp_path / "nowhere")

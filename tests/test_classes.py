@@ -106,6 +106,19 @@ def test_labels_beyond_the_table_are_black() -> None:
     assert ClassTable.numbered(2).colourise(np.array([[-1, 2, 255]])).max() == 0
 
 
+def test_tables_that_no_csv_reader_takes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "classes.csv"
+    for text in ("x" * 200_000, "id,name\n0," + "x" * 200_000, "id,name,red,green,blue\n0,a,0,0," + "9" * 30):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"classes\.csv[:,]"):
+            ClassTable.from_csv(path)
+
+
+def test_ids_far_apart_take_no_room() -> None:
+    encoding = LabelEncoding(ClassTable(["a", "b"], [[0, 0, 0], [1, 1, 1]], [7, 2**62]))
+    assert encoding.decode(np.array([[2**62, 7]])).tolist() == [[1, 0]]
+
+
 def test_many_classes_need_sixteen_bits() -> None:
     assert LabelEncoding(ClassTable.numbered(256)).decode(np.array([[255]])).dtype == np.uint8
     assert LabelEncoding(ClassTable.numbered(256), unknown=[999]).decode(np.array([[999]])).dtype == np.int16

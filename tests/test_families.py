@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from i2i.condition import Condition
 from i2i.data.datamodule import DataModule
-from i2i.families import FAMILIES, Family, multiply_accumulates, parameters
+from i2i.families import FAMILIES, Family, made, multiply_accumulates, parameters
 from i2i.nn.generator import Generator
+from i2i.nn.region_encoder import RegionEncoder
+from i2i.nn.sean import SEANGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.recipe import recipe
 from i2i.semantics import SemanticMap
@@ -64,9 +66,10 @@ def test_the_table_says_what_its_configurations_say(family: Family) -> None:
     channels = data.label_channels
     with torch.device("meta"):
         linked = {"label_channels": channels, "num_classes": data.num_classes}
-        same(family.generator(channels), model["generator"], **linked)
+        same(made(family.generator, channels, data.num_classes), model["generator"], **linked)
         same(family.discriminator(channels), model["discriminator"], **linked)
-        same(None if family.encoder is None else family.encoder(), model.get("encoder"))
+        encoder = None if family.encoder is None else made(family.encoder, channels, data.num_classes)
+        same(encoder, model.get("encoder"), **linked)
 
 
 def test_every_generator_with_a_configuration_is_in_the_table() -> None:
@@ -92,6 +95,13 @@ def test_published_figures() -> None:
     assert cityscapes.size == (256, 512)
     assert cityscapes.multiply_accumulates / 1e9 == pytest.approx(281, abs=0.5)
     assert sizes("pix2pixHD, global", "Cityscapes").generator / 1e6 == pytest.approx(182.5, abs=0.05)
+
+
+def test_published_size_of_sean() -> None:
+    """266.9 million parameters of generator and encoder for 19 classes, as later papers count them."""
+    with torch.device("meta"):
+        networks = SEANGenerator(19, 19), RegionEncoder(19)
+    assert sum(map(parameters, networks)) / 1e6 == pytest.approx(266.9, abs=0.05)
 
 
 def test_multiply_accumulates_of_spade_are_those_of_its_convolutions() -> None:

@@ -85,3 +85,22 @@ def test_the_kept_pictures_are_copies() -> None:
 def test_a_size_that_cannot_be() -> None:
     with pytest.raises(InputError, match="size is -1; it is a number of pictures, at least 1"):
         PictureHistory(-1)
+
+
+def test_a_kept_state_goes_on_the_same() -> None:
+    histories = [PictureHistory(3), PictureHistory(3)]
+    for step in range(10):
+        histories[0](*batch([step]))
+    histories[1].restore(histories[0].state())
+    runs = []
+    for history in histories:
+        torch.manual_seed(4)
+        runs.append([shown(*history(*batch([step])))[0] for step in range(10, 40)])
+    assert runs[0] == runs[1] and min(runs[0]) < 10
+
+
+def test_a_smaller_history_takes_what_has_room() -> None:
+    large, small = PictureHistory(5), PictureHistory(2)
+    large(*batch([0, 1, 2, 3, 4]))
+    small.restore(large.state())
+    assert [int(sample["labels"][0, 0]) for sample, _ in small.state()] == [3, 4]

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from i2i.errors import InputError
-from i2i.noise import PixelNoiseMap, RegionNoiseMap, Regions, class_regions, image_regions, instance_regions
+from i2i.label_regions import Regions, class_regions, image_regions, instance_regions
+from i2i.noise import PixelNoiseMap, RegionNoiseMap
 from i2i.pixels import Pixels
 from i2i.semantics import SemanticMap
 

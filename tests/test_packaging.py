@@ -31,7 +31,9 @@ def test_the_wheel_holds_the_package_and_its_tables(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     ours = {str(p.relative_to(ROOT)) for p in (ROOT / "i2i").rglob("*.py")}
     tables = {str(p.relative_to(ROOT)) for p in (ROOT / "i2i/tables").glob("*.csv")}
-    assert ours | tables | {"i2i/py.typed", "i2i/report/style.css"} <= names
+    page = {str(p.relative_to(ROOT)) for p in (ROOT / "i2i/service/page").iterdir()}
+    assert len(page) > 20
+    assert ours | tables | page | {"i2i/py.typed", "i2i/report/style.css"} <= names
     assert not any(name.startswith(("tests", "configs", "scripts")) for name in names)
 
 

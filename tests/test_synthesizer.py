@@ -168,6 +168,15 @@ def test_the_command_takes_style_and_count(folder: Path) -> None:
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["a_0.png", "a_1.png"]
 
 
+def test_the_command_keeps_the_maps_own_size_and_a_memory(folder: Path) -> None:
+    labels = maps(1, 96, 160)[0]
+    Image.fromarray(labels).save(folder / "large.png")
+    arguments = ["synthesize", str(folder / "model.ckpt"), str(folder / "large.png"), str(folder / "out"), "--own-size"]
+    assert main([*arguments, "--memory", "1", "--dtype", "bfloat16", "--device", "cpu"]) == 0
+    expected = Synthesizer.load(folder / "model.ckpt", dtype=torch.bfloat16)(labels, seed=0)[0]
+    assert np.array_equal(np.asarray(Image.open(folder / "out/large.png")), expected)
+
+
 def test_cityscapes_names_are_understood(folder: Path) -> None:
     city = folder / "gtFine/val/town"
     city.mkdir(parents=True)
@@ -190,6 +199,9 @@ def test_cityscapes_names_are_understood(folder: Path) -> None:
         ({"flags": "--device=cuda:99"}, "'cuda:99' cannot be used here"),
         ({"flags": "--count=0"}, "--count is 0"),
         ({"flags": "--style=nowhere.jpg"}, "nowhere.jpg"),
+        ({"flags": "--memory=0"}, "memory is 0.0; it is a number of GiB greater than 0"),
+        ({"flags": "--memory=1e-6"}, "memory is 1e-06 GiB; a picture of 64x64 needs at least"),
+        ({"flags": "--dtype=int8"}, "invalid choice: 'int8'"),
         ({"flags": "--instances=empty"}, "no instance map of this name"),
         ({"flags": "--nonsense"}, "--nonsense"),
     ],

@@ -266,6 +266,16 @@ def test_activation_checkpointing_trains_the_same(schedule: Any) -> None:
         assert torch.equal(kept[True][1][name], tensor), name
 
 
+def test_channels_last_is_the_same_function() -> None:
+    plain, other = translator(ema_decay=0.5).double(), translator(ema_decay=0.5, channels_last=True).double()
+    for module in (plain, other):
+        train(module, items(4, torch.float64), precision="64-true")
+    weights = [p for p in other.generator.parameters() if p.dim() == 4 and min(p.shape) > 1]
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in weights)
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], tensor, rtol=1e-9, atol=1e-9)
+
+
 def test_clipping_refuses_fused_optimizers_under_a_loss_scaler() -> None:
     """They would take gradients that are clipped while still scaled."""
 
@@ -337,6 +347,7 @@ def test_frozen_extractors_stay_out_of_the_checkpoint() -> None:
         ({"ema_decay": 1.0}, "ema_decay is 1.0"),
         ({"accumulate": 0}, "accumulate is 0"),
         ({"clip": -1.0}, "clip is -1.0"),
+        ({"compile": True, "activation_checkpointing": True}, "compile and activation_checkpointing"),
         ({"encoder": StyleEncoder(3, width=2, size=16)}, "style of 3 numbers, the generator takes no style"),
     ],
 )

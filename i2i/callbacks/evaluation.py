@@ -103,7 +103,9 @@ class Evaluate(pl.Callback):
         assert self._evaluation is not None
         with _evaluating(pl_module):
             results = self._evaluation.run()
-        pl_module.log_dict(logged(results), rank_zero_only=False)
+        figures = logged(results)
+        pl_module.log_dict(figures, logger=False, rank_zero_only=False)
+        cast(Translator, pl_module).record(figures)
         if trainer.is_global_zero:
             for line in artefact_warnings(results):
                 print(f"epoch {epoch}: {line}", flush=True)

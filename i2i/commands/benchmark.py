@@ -23,8 +23,8 @@ from i2i.commands.data import read_data
 from i2i.data.datamodule import DataModule
 from i2i.data.scenes import Scenes
 from i2i.data.transforms import Fixed
+from i2i.device import choose_device
 from i2i.errors import InputError
-from i2i.synthesizer import choose_device
 
 _SIZES = {"cityscapes": (256, 512)}  # (H, W) as published; the others are squares of 256
 _STEP_INPUTS = 2  # batches of the training step, which takes long
@@ -91,7 +91,7 @@ def _measurements(
                     measured.notes.append("VGG19 with random weights, as no --vgg was given; its time is the same")
                 yield measured
     if loaders is not None:
-        with _progress(f"data, {type(loaders.source).__name__}", data.runs(options.samples)) as tick:
+        with _progress(f"data, {type(loaders.original).__name__}", data.runs(loaders, options.samples)) as tick:
             yield data.measure_data(loaders, options.samples, 5, tick)
 
 

@@ -17,11 +17,11 @@ from i2i.commands.arguments import Parser
 from i2i.commands.data import read_data
 from i2i.data.check import label_names
 from i2i.data.datamodule import DataModule
+from i2i.device import choose_device
 from i2i.errors import InputError
 from i2i.model_folder import load_model
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.semantics import LabelSemantics
-from i2i.synthesizer import choose_device
 
 
 def run(arguments: Sequence[str]) -> int:

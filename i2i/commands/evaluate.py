@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from i2i.checkpoint import write_atomically
 from i2i.commands.arguments import Parser, split_flags
 from i2i.commands.data import read_data
 from i2i.data.datamodule import DataModule
+from i2i.device import choose_device
 from i2i.errors import InputError
 from i2i.evaluation.evaluation import Evaluation, Wish
 from i2i.evaluation.measures import MEASURES
@@ -32,7 +34,7 @@ from i2i.metrics.judge import Judge
 from i2i.metrics.result import Result, report_folder, write_results
 from i2i.model_folder import model_hash
 from i2i.report.report import write_report
-from i2i.synthesizer import Synthesizer, choose_device
+from i2i.synthesizer import Synthesizer
 
 _NETWORKS = ("--extractor", "--judge", "--lpips")
 
@@ -143,7 +145,7 @@ def _write_table(path: Path, rows: dict[str, dict[str, float]]) -> None:
     writer = csv.DictWriter(text, ["photo", *columns], lineterminator="\n")
     writer.writeheader()
     writer.writerows({"photo": name, **row} for name, row in rows.items())
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_atomically(path, lambda file: file.write(os.fsencode(text.getvalue())))
 
 
 def _parser() -> Parser:

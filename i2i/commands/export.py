@@ -48,8 +48,8 @@ def run(arguments: Sequence[str]) -> int:
 def _recalculate(model: Model, options: Any, overrides: Sequence[str], batches: int) -> None:
     """Give the generator batch statistics of its own, as `i2i evaluate --recalculate` does."""
     from i2i.commands.data import read_data  # only here: the configuration library takes seconds to import
+    from i2i.device import choose_device
     from i2i.evaluation.statistics import check_fits, recalculate_model
-    from i2i.synthesizer import choose_device
 
     data = read_data(options.config, overrides)
     check_fits(options.model, model.semantics, model.encoding, data)

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.progress import track
 
 from i2i.commands.arguments import Parser
 from i2i.data.files import list_images
 from i2i.errors import InputError
+from i2i.photos import LabelledPhoto
 from i2i.pictures import write_png
 from i2i.synthesizer import Synthesizer
 
@@ -23,21 +25,38 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments[1:])
     if options.count < 1:
         raise InputError(f"--count is {options.count}; it is a number of pictures a map, at least 1")
-    resample = [int(name) if name.isdecimal() else name for name in options.resample]
+    if options.style_labels is not None and options.style is None:
+        raise InputError("--style-labels is the label map of the --style photo, and there is none")
+    resample = [_class(name) for name in options.resample]
     maps = _maps(options.labels)
-    synthesizer = Synthesizer.load(options.model, device=options.device, ema=not options.raw)
+    dtype = None if options.dtype is None else getattr(torch, options.dtype)
+    synthesizer = Synthesizer.load(
+        options.model, device=options.device, ema=not options.raw, dtype=dtype, memory=options.memory
+    )
+    style: Path | LabelledPhoto | None = options.style
+    if options.style_labels is not None:
+        style = _labelled(synthesizer, options.style, options.style_labels)
+    regions = {_class(name): _labelled(synthesizer, Path(photo), Path(map)) for name, photo, map in options.region}
     out = Path(options.out)
     instances = _instances(maps, options.instances)
     for path in track(maps, description=f"Synthesising into {out}"):
         of_map = instances.get(_name(path))
-        labels, ids = synthesizer.read(path, of_map)
-        photos = synthesizer(
-            labels, ids, style=options.style, seed=options.seed, count=options.count, resample=resample
-        )
+        labels, ids = synthesizer.read(path, of_map, own_size=options.own_size)
+        choices = {"seed": options.seed, "count": options.count, "resample": resample}
+        photos = synthesizer(labels, ids, style=style, features=regions or None, **choices)
         for number, photo in enumerate(photos):
             write_png(out / (f"{_name(path)}.png" if options.count == 1 else f"{_name(path)}_{number}.png"), photo)
     print(f"{len(maps) * options.count} pictures in {out}")
     return 0
+
+
+def _class(name: str) -> int | str:
+    return int(name) if name.isdecimal() else name
+
+
+def _labelled(synthesizer: Synthesizer, photo: Path, labels: Path) -> LabelledPhoto:
+    """A photo with its own label map, prepared as the model's maps are."""
+    return LabelledPhoto(photo, synthesizer.read(labels)[0])
 
 
 def _maps(given: Path) -> list[Path]:
@@ -90,10 +109,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--instances", type=Path, help="instance map(s) of the same names; else class borders serve")
     parser.add_argument("--style", type=Path, help="photo whose style the pictures take (models with a style encoder)")
+    labels = "the label map of that photo, for models with a style for each class, which so takes it to other maps"
+    parser.add_argument("--style-labels", type=Path, metavar="MAP", help=labels)
+    region = "the style of one class (name or label) from another photo with its label map; any number of times"
+    parser.add_argument(
+        "--region", nargs=3, action="append", default=[], metavar=("CLASS", "PHOTO", "MAP"), help=region
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the styles that are drawn (default 0)")
     parser.add_argument("--count", type=int, default=1, help="pictures a map, each in its own style (default 1)")
-    resample = "classes (names or labels) in which alone the pictures of a map have noise of their own (OASIS)"
+    resample = "classes (names or labels) in which alone the pictures of a map differ (OASIS, SEAN)"
     parser.add_argument("--resample", nargs="+", default=[], metavar="CLASS", help=resample)
+    parser.add_argument("--own-size", action="store_true", help="pictures as large as their maps, not as in training")
+    memory = "GiB a picture may take; a larger one is made in bands, without seams (default: half of what is free)"
+    parser.add_argument("--memory", type=float, metavar="GIB", help=memory)
+    types = ["float32", "bfloat16", "float16"]
+    parser.add_argument("--dtype", choices=types, help="of the generator's numbers (default: as it was trained)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps, or auto (default)")
     parser.add_argument("--raw", action="store_true", help="the trained weights instead of their moving average")
     return parser

@@ -11,18 +11,25 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.plugins import CheckpointIO
 from pytorch_lightning.utilities import rank_zero_only
 
+from i2i.callbacks.checkpoint_io import AtomicCheckpointIO
 from i2i.callbacks.checkpoints import LAST, checkpoints
 from i2i.callbacks.evaluation import Evaluate
 from i2i.callbacks.preview import Preview
 from i2i.callbacks.progress import progress
-from i2i.checkpoint import load_file
+from i2i.callbacks.run_log import RunLog
+from i2i.callbacks.together import EndTogether
+from i2i.checkpoint import remove_leftovers
+from i2i.commands.configuration import check_configurations
+from i2i.commands.resume import finish_saving, start_of, training_checkpoint
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.instance_encoder import InstanceEncoder
+from i2i.separate_ddp import serve_all_processes
 from i2i.translator import Translator
 from i2i.warm_start import warm_start
 
@@ -31,7 +38,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one of the three commands on the given arguments, the command itself first."""
     if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
         raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
+    check_configurations(arguments)
     quieten()
+    serve_all_processes()
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
     TrainingCLI(
@@ -65,6 +74,13 @@ def quieten() -> None:
         "ignore", message="`broadcast_buffers` is deprecated.*"
     )  # the newer name is not in old ones
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message="(Experiment logs|Checkpoint) directory.*exists")  # it is continued
+
+
+def _plugins(given: Any) -> list[Any]:
+    """Those of the configuration, and checkpoints that are always whole where they are written otherwise."""
+    plugins = list(given) if isinstance(given, list) else [] if given is None else [given]
+    return plugins if any(isinstance(one, CheckpointIO) for one in plugins) else [*plugins, AtomicCheckpointIO()]
 
 
 class SaveConfig(SaveConfigCallback):
@@ -95,6 +111,8 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--run", type=str, default="runs/unnamed", help="folder of this run: all that it writes")
         parser.add_argument("--checkpoint_every", type=int | None, default=None, help="epochs between kept checkpoints")
         text = "the logged value that the best checkpoint is chosen by (default validation/l1)"
+        text = "steps after which the newest checkpoint is written within an epoch, too (default: at its end alone)"
+        parser.add_argument("--checkpoint_steps", type=int | None, default=None, help=text)
         parser.add_argument("--monitor", type=str | None, default=None, help=text)
         text = "start the weights from those of another model, such as the earlier stage of coarse-to-fine training"
         parser.add_argument("--start_from", type=str | None, default=None, help=text)
@@ -105,12 +123,20 @@ class TrainingCLI(LightningCLI):
         for network in ("generator", "discriminator"):
             target = f"model.{network}.init_args.label_channels"
             parser.link_arguments("data.label_channels", target, apply_on="instantiate")
-        parser.link_arguments("data.num_classes", "model.discriminator.init_args.num_classes", apply_on="instantiate")
+        for network in ("generator", "discriminator", "encoder"):
+            target = f"model.{network}.init_args.num_classes"
+            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
+
+    def _dump_config(self) -> None:
+        """Make Lightning's copy of the configuration, where it wants a place for every linked value, needed or not."""
+        super()._dump_config()
+        if self.config_dump["model"].get("encoder") is None:
+            self.config_dump["model"]["encoder"] = {"init_args": {}}
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         if subcommand == "fit":
-            text = "continue from this checkpoint; auto: the newest of the run"
+            text = "continue from this checkpoint; auto: the newest whole one of the run"
             parser.add_argument("--resume", type=str | None, default=None, help=text)
         else:
             text = "the checkpoint to measure; auto: the best of the run, or the newest"
@@ -142,11 +168,15 @@ class TrainingCLI(LightningCLI):
             settings["enable_progress_bar"] = isinstance(callbacks[0], ProgressBar)
         if self.subcommand == "fit":
             check_cheap(self.datamodule.source)
+            self._start = start_of(self._get(self.config_init, "resume"), self.folder / "checkpoints")
             settings["logger"] = self._loggers(settings["logger"])
+            settings["plugins"] = _plugins(settings["plugins"])
+            callbacks.append(EndTogether())
             if settings["enable_checkpointing"] is not False:
                 monitor, mode = self._monitor(settings["callbacks"] or [])
                 every = self._get(self.config_init, "checkpoint_every")
-                callbacks += checkpoints(self.folder / "checkpoints", monitor, every, mode)
+                steps = self._get(self.config_init, "checkpoint_steps")
+                callbacks += checkpoints(self.folder / "checkpoints", monitor, every, mode, steps)
             previews = self._get(self.config_init, "previews")
             if previews:
                 callbacks.append(Preview(str(self.folder / "previews"), previews))
@@ -178,17 +208,29 @@ class TrainingCLI(LightningCLI):
         if given is False:
             return False
         if given is None or given is True:
-            given = TensorBoardLogger(self.folder, name="tensorboard", version="")
-        return [CSVLogger(self.folder, name="logs"), *(given if isinstance(given, list) else [given])]
+            given = TensorBoardLogger(self.folder, name="tensorboard", version="", purge_step=self._start.step)
+        log = RunLog(self.folder, self._start.log_rows)
+        return [log, *(given if isinstance(given, list) else [given])]
 
     def fit(self, model: Translator, datamodule: DataModule) -> None:
         """Train, from the start or from where a run was left."""
-        path = self._resume_from()
+        path = self._start.path
         start = self._get(self.config_init, "start_from")
         if path is None and start is not None:
             report = warm_start(start, model.generator, model.discriminator, model.encoder, model.average)
             rank_zero_only(print)(report, flush=True)
-        self.trainer.fit(model, datamodule=datamodule, ckpt_path=path, weights_only=True)
+        if self.trainer.is_global_zero:
+            for name in ("checkpoints", "previews", "logs/*"):
+                for written in self.folder.glob(name):
+                    remove_leftovers(written)
+            if path is not None:
+                finish_saving(Path(path), self.folder / "checkpoints", self._get(self.config_init, "checkpoint_every"))
+        try:
+            self.trainer.fit(model, datamodule=datamodule, ckpt_path=path, weights_only=True)
+        except SystemExit as left:  # so Lightning ends a run that is interrupted before its first step
+            if isinstance(left.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from left
+            raise
         last = self.folder / "checkpoints" / LAST
         if self.trainer.is_global_zero and last.exists():
             following = f"i2i synthesize {last} LABELS OUT"
@@ -204,27 +246,12 @@ class TrainingCLI(LightningCLI):
         """Measure on the test split."""
         self.trainer.test(model, datamodule=datamodule, ckpt_path=self._measured(), weights_only=True)
 
-    def _resume_from(self) -> str | None:
-        given = self._get(self.config_init, "resume")
-        if given is None:
-            return None
-        path = self.folder / "checkpoints" / LAST if given == "auto" else Path(given)
-        if given == "auto" and not path.exists():
-            return None
-        return self._checked(path)
-
     def _measured(self) -> str:
         given = self._get(self.config_init, "checkpoint")
         folder = self.folder / "checkpoints"
         candidates = [folder / "best.ckpt", folder / LAST] if given == "auto" else [Path(given)]
         path = next((path for path in candidates if path.exists()), candidates[-1])
-        return self._checked(path)
-
-    def _checked(self, path: Path) -> str:
-        """Refuse a damaged or foreign file in one line, before Lightning opens it."""
-        content = load_file(path)
-        if "pytorch-lightning_version" not in content:
-            raise InputError(f"{path} is a model, not a checkpoint of a training run; it cannot be continued")
+        training_checkpoint(path)  # a damaged or foreign file is refused in one line, before Lightning opens it
         return str(path)
 
     def _sizes(self) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.paired import FileSource, Listing, find_images, match
 from i2i.errors import InputError
+from i2i.recipe import recorded
 
 ARCHIVE = "ADEChallengeData2016.zip"
 
 
+@recorded
 class ADE20K(FileSource):
     """``images/{training,validation}`` and ``annotations/{training,validation}``, matched by name.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.paired import FileSource, Listing, find_images, match
+from i2i.recipe import recorded
 
 
+@recorded
 class CamVid(FileSource):
     """``train``, ``val`` and ``test`` with the photos, ``trainannot``, … with the label maps: 0 to 10, 11 = void.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.paired import FileSource, Listing, find_images, match
+from i2i.recipe import recorded
 
 
+@recorded
 class Cityscapes(FileSource):
     """``leftImg8bit/<split>/<city>`` and ``gtFine/<split>/<city>``: raw ``labelIds``, not ``trainIds``.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.paired import FileSource, Listing, find_images, match
+from i2i.recipe import recorded
 
 
+@recorded
 class COCOStuff(FileSource):
     """``images/``, ``stuffthingmaps/`` and ``instances/``, each with ``train2017`` and ``val2017``.
 

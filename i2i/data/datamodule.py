@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from i2i.classes import LabelEncoding
 from i2i.condition import Semantics
+from i2i.data.cache import CachedSource
 from i2i.data.paired import FirstOf, Source, Split
 from i2i.data.preparation import Preparation
 from i2i.data.sampler import EpochSampler
-from i2i.data.transforms import Resize
+from i2i.data.transforms import Resize, Stretched
 from i2i.errors import InputError
 from i2i.pattern_plan import PreparedSemantics
 from i2i.semantics import SemanticMap
@@ -30,9 +31,11 @@ class Batch(TypedDict, total=False):
     """What the loader yields: ``photo`` (N, 3, H, W) in [-1, 1], ``labels`` and ``instances`` (N, H, W), ``name``.
 
     In place of labels there is ``condition`` (N, C, H, W) in [-1, 1] where images are translated. Beside them there is
-    the finished label map, ``semantics``, where a plan says which patterns to find in it (:mod:`i2i.pattern_plan`).
+    the finished label map, ``semantics``, where a plan says which patterns to find in it (:mod:`i2i.pattern_plan`), and
+    in training ``seed``, of everything that is drawn for each sample (:mod:`i2i.draws`).
     """
 
+    seed: list[int]
     photo: Tensor
     condition: Tensor
     labels: Tensor
@@ -56,9 +59,11 @@ class DataModule(LightningDataModule):
         batch_size: training samples per batch and process.
         val_batch_size: the same for everything else; ``batch_size`` by default.
         workers: processes that read and prepare samples; 0 does it in the main process.
-        seed: of the order and of the augmentation.
+        seed: of the order, of the augmentation, and of what the training draws for each sample.
         limit_train: use only the first training pairs.
         limit_val: use only the first validation pairs.
+        cache: the folder, or folders, that `i2i data cache` wrote for this source and resize. Batches are the same as
+            without it; what it does not hold is read from the source's own files.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class DataModule(LightningDataModule):
         seed: int = 0,
         limit_train: int | None = None,
         limit_val: int | None = None,
+        cache: list[str] | str | None = None,
     ) -> None:
         super().__init__()
         least = {"batch_size": 1, "val_batch_size": 1, "workers": 0, "seed": 0, "limit_train": 1, "limit_val": 1}
@@ -80,9 +86,13 @@ class DataModule(LightningDataModule):
         for (name, low), value in zip(least.items(), given, strict=True):
             if value is not None and value < low:
                 raise InputError(f"{name} is {value}; allowed are {low} and more")
-        self.source = source
+        self.original = source
+        roots = [cache] if isinstance(cache, str) else cache
+        self.cached = None if roots is None else CachedSource(roots, source, resize)
+        self.source: Source = source if self.cached is None else self.cached
         self.resize = resize
         self.preparation = Preparation(resize, flip, colour_jitter)
+        self.rest = Preparation(Stretched(resize.size), flip, colour_jitter)
         self.batch_size = batch_size
         self.val_batch_size = batch_size if val_batch_size is None else val_batch_size
         self.workers = workers
@@ -118,11 +128,12 @@ class DataModule(LightningDataModule):
             training: whether to augment.
             first: leave out all but so many.
         """
-        split = self.source.split(name)
+        cached = self.cached is not None and self.cached.holds(name, training)
+        split = (self.source if cached else self.original).split(name)
         limit = min((one for one in (self.limits[name], first) if one is not None), default=None)
         if limit is not None:
             split = FirstOf(split, limit)
-        return PreparedSplit(split, self.preparation, self.seed, training)
+        return PreparedSplit(split, self.rest if cached else self.preparation, self.seed, training)
 
     def train_dataloader(self) -> Loader:
         """Augmented training batches in a new order each epoch; all are full.
@@ -201,8 +212,9 @@ class PreparedSplit(Dataset[Item]):
 
     def __getitem__(self, key: Key) -> Item:
         epoch, index = (0, key) if isinstance(key, int) else key
-        seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
-        return self.preparation(self.split.read(index), seed, self.training)
+        augmentation, noise = np.random.SeedSequence([self.seed, epoch, index]).generate_state(2).tolist()
+        item = self.preparation(self.split.read(index), augmentation, self.training)
+        return {**item, "seed": noise} if self.training else item
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Item] | InputError:
         """The items of a batch, or the first error: across processes a raised one would lose its one line."""
@@ -213,17 +225,47 @@ class PreparedSplit(Dataset[Item]):
 
 
 class Loader(DataLoader[Any]):
-    """A ``DataLoader`` that raises a worker's :class:`InputError` as it was, without the worker's traceback in it."""
+    """A ``DataLoader`` that knows how far it is, and goes on from there.
+
+    It raises a worker's :class:`InputError` as it was, without the worker's traceback in it.
+    """
+
+    _given = 0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        sampler = cast(EpochSampler, self.sampler)
+        self._given = sampler.left_out() // cast(int, self.batch_size)
         for batch in super().__iter__():
             if isinstance(batch, InputError):
                 raise batch
+            self._given += 1
             yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of which epoch were given, and what makes them these batches; the trainer keeps it."""
+        return {"epoch": cast(EpochSampler, self.sampler).epoch, "batches": self._given, **self._division()}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Leave out what was given already, in that epoch.
+
+        Raises:
+            InputError: the epoch was divided into other batches.
+        """
+        for name, own in self._division().items():
+            if state[name] != own:
+                raise InputError(
+                    f"the checkpoint was saved in the middle of an epoch with {name} {state[name]}, here it is {own}; "
+                    "go on with the same, or from a checkpoint of an epoch's end"
+                )
+        cast(EpochSampler, self.sampler).start_at(state["epoch"], state["batches"] * cast(int, self.batch_size))
+
+    def _division(self) -> dict[str, int]:
+        sampler = cast(EpochSampler, self.sampler)
+        return {"batch_size": cast(int, self.batch_size), "processes": sampler.world, "pairs": sampler.length}
 
 
 def collate(items: Sequence[Item]) -> Item:
-    """Stack the items of a batch; names become a list.
+    """Stack the items of a batch; names and seeds become lists.
 
     Raises:
         InputError: the items differ in size.
@@ -237,7 +279,8 @@ def collate(items: Sequence[Item]) -> Item:
                 f"{first['name']} and {item['name']} are {sizes} pixels and cannot share a batch; use a resize with a "
                 f"fixed size, or a batch size of 1"
             )
-    return {key: [i[key] for i in items] if key == "name" else torch.stack([i[key] for i in items]) for key in first}
+    columns = {key: [item[key] for item in items] for key in first}
+    return {key: torch.stack(c) if isinstance(c[0], Tensor) else c for key, c in columns.items()}
 
 
 def _collate_or_error(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from i2i.data.files import grey_of
 from i2i.errors import InputError
+from i2i.recipe import recorded
 
 
 class Derivation(ABC):
@@ -26,16 +27,19 @@ class Derivation(ABC):
         """(H, W, 3) -> (H, W, channels)."""
 
 
+@recorded
 class Greyscale(Derivation):
     """The photo's grey values, for models that colour black-and-white photos."""
 
-    channels = 1
+    def __init__(self) -> None:
+        self.channels = 1
 
     def __call__(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) -> (H, W, 1), the luma of ITU-R BT.601."""
         return grey_of(photo)
 
 
+@recorded
 class CannyEdges(Derivation):
     """The photo's edges, black lines of one pixel on white (Canny 1986).
 

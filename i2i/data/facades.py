@@ -10,11 +10,13 @@ from i2i.data.files import list_images
 from i2i.data.holdout import shuffled_by_name
 from i2i.data.paired import FileSource, Listing, match
 from i2i.errors import InputError
+from i2i.recipe import recorded
 
 COUNTS = {"train": 400, "val": 100, "test": 106}
 """Pairs per split of the 606 that both archives hold, as many as pix2pix has."""
 
 
+@recorded
 class Facades(FileSource):
     """``base/`` and ``extended/``, photos (.jpg) and label maps (.png) of the same name side by side.
 

@@ -93,7 +93,11 @@ def read_instances(path: str | Path) -> NDArray[np.int32]:
     Raises:
         InputError: the file is missing, damaged or not an instance map.
     """
-    ids = read_ids(path, "an instance map")
+    return instance_ids(read_ids(path, "an instance map"))
+
+
+def instance_ids(ids: Array) -> NDArray[np.int32]:
+    """The content of an instance map as :func:`read_ids` gives it -> (H, W) int32 ids."""
     if ids.ndim == 3:
         ids = ids[:, :, :3].astype(np.int32) @ np.array([1, 256, 65536], dtype=np.int32)
     return ids.astype(np.int32)
@@ -110,19 +114,47 @@ def read_ids(path: str | Path, kind: str = "a label map") -> Array:
         InputError: the file is missing, damaged, or of a kind that holds no ids (JPEG, floating point, CMYK).
     """
     image = _open(path)
+    depth = png_grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
+    return image_ids(image, depth, path, kind)
+
+
+def image_ids(image: Image.Image, depth: int, name: str | Path, kind: str = "a label map") -> Array:
+    """The plain content of an image that is a map of ids: (H, W) integers, or (H, W, 3 or 4) uint8 of an RGB(A) mask.
+
+    Args:
+        image: of any mode that holds ids.
+        depth: bits of each value in its file, where that is a grey PNG of 1, 2 or 4 bits; 8 for all others.
+        name: what the errors call it.
+        kind: what it should be, for the error.
+
+    Raises:
+        InputError: an image of a kind that holds no ids (JPEG, floating point, CMYK).
+    """
     if image.format in _LOSSY:
-        raise InputError(f"{path}: {image.format} compression changes ids, so it cannot be {kind}; save it as PNG")
-    depth = _grey_depth(path) if image.mode == "L" and image.format == "PNG" else 8
+        raise InputError(f"{name}: {image.format} compression changes ids, so it cannot be {kind}; save it as PNG")
     if image.mode in ("LA", "PA"):
         ids = np.array(image)[:, :, 0]
     elif image.mode in ("1", "L", "P", "RGB", "RGBA") or image.mode.startswith("I"):
         ids = np.array(image)
     else:
-        raise InputError(f"{path}: mode {image.mode} is not {kind}; allowed are 8- to 32-bit ids, palette and RGB(A)")
+        raise InputError(f"{name}: mode {image.mode} is not {kind}; allowed are 8- to 32-bit ids, palette and RGB(A)")
     if ids.dtype == np.bool_:
         return ids.astype(np.uint8)
     # PIL spreads the values of 1-, 2- and 4-bit grey PNGs over 0..255; tools that shrink PNGs like to make these
     return ids // (255 // (2**depth - 1)) if depth < 8 else ids
+
+
+def state_of(path: Path) -> str:
+    """The size of a file and the time of its last change, as text: another one where the content has changed.
+
+    Raises:
+        InputError: it cannot be found.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
@@ -136,9 +168,6 @@ def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
     return sorted(path for path in paths if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
 
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-
-
 def _open(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
@@ -147,7 +176,7 @@ def _open(path: str | Path) -> Image.Image:
             turned = ImageOps.exif_transpose(image)
             turned.format, turned.info = kind, info
             return turned
-    except _DAMAGE as error:
+    except Exception as error:  # decoders raise whatever damaged bytes lead them to
         raise _unreadable(path, error) from error
 
 
@@ -158,10 +187,11 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
         return InputError(f"{path} is a folder; an image file is expected")
     if isinstance(error, UnidentifiedImageError):
         return InputError(f"{path}: not an image file that can be read")
-    return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})")
+    return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split()) or type(error).__name__})")
 
 
-def _grey_depth(path: str | Path) -> int:
+def png_grey_depth(path: str | Path) -> int:
+    """Bits a pixel of a grey PNG file."""
     with Path(path).open("rb") as file:
         file.seek(_PNG_DEPTH_BYTE)
         return file.read(1)[0]

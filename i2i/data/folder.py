@@ -14,6 +14,7 @@ from i2i.data.files import read_ids
 from i2i.data.holdout import held_out
 from i2i.data.paired import FileSource, Listing, find_images, match
 from i2i.errors import InputError
+from i2i.recipe import recorded
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ USUAL_UNKNOWN = 255
 """The id that means "no class" in many 8-bit data sets."""
 
 
+@recorded
 class Folder(FileSource):
     """``photos/``, ``labels/``, optionally ``instances/``, matched by name; the file endings may differ.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,4 +34,4 @@ def held_out(whole: Listing, share: float, seed: int, validation: bool, root: Pa
 
 def shuffled_by_name(names: Sequence[str], seed: int) -> list[str]:
     """The names in an order that looks random but is a function of the names and the seed alone (SHA-256)."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    return sorted(names, key=lambda name: hashlib.sha256(os.fsencode(f"{seed}/{name}")).digest())

@@ -26,6 +26,7 @@ from i2i.data.paired import (
 )
 from i2i.errors import InputError
 from i2i.image_map import ImageSemantics
+from i2i.recipe import recorded
 
 T = TypeVar("T")
 
@@ -111,6 +112,7 @@ class ImageSplit(FileSplit):
         return self.source.examine(self.pairs[index])
 
 
+@recorded
 class PairedImages(ImageSource):
     """Two folders of pictures, A and B, of which two of the same name are a pair; the endings may differ.
 
@@ -176,6 +178,7 @@ class PairedImages(ImageSource):
         return within if within.is_dir() else self.root / side / split
 
 
+@recorded
 class SideBySide(ImageSource):
     """Files of two pictures each, A on the left and B on the right, as the data sets of pix2pix come.
 
@@ -227,6 +230,7 @@ class SideBySide(ImageSource):
         return Sample(pair.name, photo, None, condition=grey_of(condition) if self.channels == 1 else condition), []
 
 
+@recorded
 class DerivedImages(ImageSource):
     """Photos alone; the condition is made from each: grey values by default, so that a model learns to colour.
 

@@ -69,10 +69,12 @@ class Source(ABC):
     Attributes:
         encoding: from the ids or colours of the label files to labels; None where the condition is an image.
         has_instances: whether every sample carries an instance map.
+        incidental: the constructor's arguments that do not change what the samples are.
     """
 
     encoding: LabelEncoding | None
     has_instances: bool
+    incidental: frozenset[str] = frozenset({"root"})
 
     @property
     def semantics(self) -> Semantics:

@@ -41,6 +41,10 @@ class EpochSampler(Sampler[tuple[int, int]]):
         """Leave out the first samples of this process in one epoch, to go on where an interrupted run stopped."""
         self._start = (epoch, samples)
 
+    def left_out(self) -> int:
+        """How many samples :meth:`start_at` leaves out of the epoch that is iterated next."""
+        return self._start[1] if self._start[0] == self.epoch else 0
+
     def __len__(self) -> int:
         """Samples of this process in a whole epoch, those that :meth:`start_at` leaves out included."""
         if self.shuffle:
@@ -53,6 +57,5 @@ class EpochSampler(Sampler[tuple[int, int]]):
         if self.shuffle:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
         own = order[self.rank :: self.world][: len(self)]
-        first = self._start[1] if self._start[0] == epoch else 0
-        for index in own[first:]:
+        for index in own[self.left_out() :]:
             yield epoch, int(index)

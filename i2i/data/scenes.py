@@ -16,6 +16,7 @@ from i2i.data.scenery.layout import draw_layout
 from i2i.data.scenery.lighting import STYLES
 from i2i.errors import InputError
 from i2i.pictures import write_png
+from i2i.recipe import recorded
 
 LIGHTINGS = tuple(STYLES)
 """The names of the lighting styles."""
@@ -45,6 +46,7 @@ def render(layout_seed: int, size: tuple[int, int], lighting: str, name: str | N
     return Sample(name or f"{layout_seed}_{lighting}", photo, labels, instances)
 
 
+@recorded
 class Scenes(Source):
     """Procedural landscapes under several lightings, a pure function of (seed, split, index, size).
 
@@ -65,6 +67,8 @@ class Scenes(Source):
     Raises:
         InputError: a number, the size or a lighting is not allowed.
     """
+
+    incidental = frozenset({"cache"})
 
     def __init__(
         self,

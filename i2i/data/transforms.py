@@ -25,9 +25,11 @@ class Resize(ABC):
 
     Attributes:
         size: (height, width) of what comes out; None where that depends on what goes in.
+        enlarge: how much larger samples are stretched in training than in evaluation, to be cropped at random.
     """
 
     size: tuple[int, int] | None
+    enlarge: float = 1.0
 
     @abstractmethod
     def stretched(self, height: int, width: int, training: bool) -> tuple[int, int]:
@@ -136,6 +138,21 @@ class Fixed(Resize):
     def stretched(self, height: int, width: int, training: bool) -> tuple[int, int]:
         """Always ``size``."""
         return _checked_size(self.size)
+
+
+class Stretched(Resize):
+    """For samples that are stretched already: only the crop is left.
+
+    Args:
+        size: (height, width) of the crop; None for none.
+    """
+
+    def __init__(self, size: tuple[int, int] | None) -> None:
+        self.size = size
+
+    def stretched(self, height: int, width: int, training: bool) -> tuple[int, int]:
+        """The size that the sample has."""
+        return height, width
 
 
 @recorded

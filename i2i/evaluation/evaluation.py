@@ -117,7 +117,7 @@ class Evaluation:
     def protocol(self) -> dict[str, Any]:
         """What all figures have in common."""
         height, width = self.size
-        about = {"data": type(self.data.source).__name__, "split": self.wish.split, "size": f"{width}x{height}"}
+        about = {"data": type(self.data.original).__name__, "split": self.wish.split, "size": f"{width}x{height}"}
         return about | self.painter.describe()
 
     @property

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.condition import Condition, Semantics
 from i2i.errors import InputError
 from i2i.metrics.collected import key
 from i2i.nn.generator import Generator
+from i2i.nn.style import Encoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
+from i2i.pixels import padded
 from i2i.styles import Styles
-from i2i.synthesizer import Synthesizer, padded
+from i2i.synthesizer import Synthesizer
 
 StyleChoice = Literal["drawn", "photo"]
 """Whose style a picture has: ``drawn`` at random, or that of its real ``photo``, which then is no secret any more."""
@@ -65,7 +67,7 @@ class Painter:
         self,
         generator: Generator,
         semantics: Semantics,
-        encoder: nn.Module | None,
+        encoder: Encoder | None,
         device: torch.device,
         style: StyleChoice = "drawn",
         seed: int = 0,
@@ -93,7 +95,7 @@ class Painter:
     def varies(self, batch: Mapping[str, Any]) -> bool:
         """Whether the pictures of one map differ: whether there is a style that can be drawn."""
         condition = self._condition(batch, 0)
-        return self.generator.feature_channels > 0 or self.generator.draw(condition, torch.Generator()) is not None
+        return self.generator.regional or self.generator.draw(condition, torch.Generator()) is not None
 
     @torch.no_grad()
     def paint(self, batch: Mapping[str, Any], samples: int = 1, find_styles: bool = False) -> Pictures:
@@ -145,7 +147,7 @@ class Painter:
                 raise InputError(f"{name}: no photo, whose style its picture could have")
             photo = to_pixels(batch["photo"][index : index + 1])[0]
         height, width = _maps(batch).shape[-2:]
-        (style,) = self._styles.given(photo, 1, (height, width), condition.size)
+        style = self._styles.given(photo, (height, width), condition.size)
         return self._styles.choose(condition, style, random, samples)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
@@ -16,8 +16,9 @@ from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms, recalculate_statistics
+from i2i.nn.style import Encoder
+from i2i.pixels import padded
 from i2i.recipe import difference, recipe
-from i2i.synthesizer import padded
 
 
 def check_fits(name: str | Path, semantics: Semantics, encoding: LabelEncoding | None, data: DataModule) -> None:
@@ -41,7 +42,7 @@ def check_fits(name: str | Path, semantics: Semantics, encoding: LabelEncoding |
 def recalculate_model(
     generator: Generator,
     semantics: Semantics,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     data: DataModule,
     batches: int,
     device: torch.device,
@@ -81,7 +82,7 @@ def _inputs(
     loader: Iterable[dict[str, Any]],
     generator: Generator,
     semantics: Semantics,
-    encoder: nn.Module | None,
+    encoder: Encoder | None,
     device: torch.device,
     random: torch.Generator,
 ) -> Iterator[tuple[Condition, Tensor | None]]:

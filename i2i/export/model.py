@@ -19,6 +19,7 @@ from i2i.errors import InputError
 from i2i.model_folder import load_model
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms
+from i2i.nn.style import Encoder
 
 OF_THE_FILE = "of the file"
 BORROWED = f"{OF_THE_FILE}, those of the trained generator and not the averaged one's own"
@@ -41,7 +42,7 @@ class Model:
 
     generator: Generator
     semantics: Semantics
-    encoder: nn.Module | None
+    encoder: Encoder | None
     discriminator: nn.Module | None
     encoding: LabelEncoding | None
     resize: Resize | None

@@ -12,8 +12,8 @@ from i2i.errors import InputError
 from i2i.export.graph import Input, signature
 from i2i.export.graph_files import Run
 from i2i.export.model import Model
+from i2i.pixels import padded
 from i2i.semantics import LabelSemantics
-from i2i.synthesizer import padded
 
 TOLERANCE = 1e-4
 """Of values in [-1, 1]; a step of 8 bits is 8e-3."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import View
@@ -66,7 +67,7 @@ class DiffAugment(View):
         self.probability = probability
 
     def forward(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
-        """A change for each pair, drawn from torch's global generator on the CPU. All shapes stay as they are."""
+        """A change for each pair, drawn on the CPU (:mod:`i2i.draws`). All shapes stay as they are."""
         pictures = [fake, real]
         if self.brightness or self.saturation or self.contrast:
             colours = [x.to(real.device) for x in self._colours(len(real))]
@@ -87,7 +88,7 @@ class DiffAugment(View):
     def _shift(self, count: int, size: tuple[int, int]) -> Pixels:
         drawn = self._happens(count)
         down, right = (
-            torch.randint(-most, most + 1, (count,)) * drawn
+            draws.integers(-most, most + 1, (count,)) * drawn
             for most in (round(self.translation * side) for side in size)
         )
         return Pixels.shifted(size, down, right)
@@ -97,7 +98,7 @@ class DiffAugment(View):
         drawn, inside = self._happens(count), []
         for side in size:
             length = round(self.cutout * side)
-            first = torch.randint(0, side, (count, 1)) - length // 2  # may lie half outside, as in the paper
+            first = draws.integers(0, side, (count, 1)) - length // 2  # may lie half outside, as in the paper
             position = torch.arange(side)
             inside.append((position >= first) & (position < first + length))
         hidden = inside[0][:, :, None] & inside[1][:, None, :] & drawn[:, None, None]
@@ -105,10 +106,10 @@ class DiffAugment(View):
 
     def _drawn(self, count: int, most: float) -> Tensor:
         """(N,) uniform in ± ``most``; 0 where the change is not made."""
-        return (2 * torch.rand(count) - 1) * most * self._happens(count)
+        return (2 * draws.uniform((count,)) - 1) * most * self._happens(count)
 
     def _happens(self, count: int) -> Tensor:
-        return torch.rand(count) < self.probability
+        return draws.uniform((count,)) < self.probability
 
 
 def recoloured(photos: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import View
@@ -38,7 +39,7 @@ class RandomCrops(View):
     def forward(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
         """N maps and photos (N, C, H, W) -> N · count of :attr:`size`, those of one pair side by side.
 
-        The places are drawn evenly from torch's global generator, on the CPU.
+        The places are drawn evenly, on the CPU (:mod:`i2i.draws`).
         """
         room = [whole - part for whole, part in zip(condition.size, self.size, strict=True)]
         if min(room) < 0:
@@ -47,6 +48,6 @@ class RandomCrops(View):
                 f"{condition.size[0]} x {condition.size[1]}; choose a smaller size"
             )
         images = torch.arange(len(real)).repeat_interleave(self.count)
-        top, left = (torch.randint(0, most + 1, images.shape) for most in room)
+        top, left = (draws.integers(0, most + 1, images.shape) for most in room)
         pixels = Pixels.cropped(images, top, left, self.size).to(real.device)
         return condition.gathered(pixels), pixels.of_photos(fake), pixels.of_photos(real)

@@ -15,7 +15,8 @@ def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
         logvar: (N, style_dim), log variance.
 
     Returns:
-        A scalar of at least 0. It grows with the batch, and its published weight of 0.05 is meant so.
+        A scalar of at least 0. It grows with the batch, and its published weight of 0.05 is meant so: training takes it
+        over the whole batch of a step, however that is split over processes and accumulation.
     """
     mean, logvar = at_least_float32(mean), at_least_float32(logvar)
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum()

@@ -75,11 +75,26 @@ class BaseObjective(nn.Module, ABC):
         self.perceptual = PerceptualLoss(vgg, vgg_imagenet_norm) if self.weights["perceptual"] > 0 else None
         self.views = nn.ModuleList(views)
 
+    @property
+    def frozen(self) -> nn.Module | None:
+        """VGG19, where the perceptual distance needs it."""
+        return None if self.perceptual is None else self.perceptual.features
+
     @abstractmethod
     def discriminator(
         self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The discriminator's unweighted terms, and what is only watched; see :class:`Objective`."""
+        """The discriminator's terms.
+
+        Args:
+            network: the discriminator, called as ``network(condition, photos)``.
+            condition: of the batch, N label maps or images.
+            fake: (N, 3, H, W) in [-1, 1], detached from the generator.
+            real: the photos, alike.
+
+        Returns:
+            The unweighted terms, and what is only watched.
+        """
 
     @abstractmethod
     def generator(
@@ -91,7 +106,16 @@ class BaseObjective(nn.Module, ABC):
         mean: Tensor | None = None,
         logvar: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The generator's unweighted terms; see :class:`Objective`."""
+        """The generator's unweighted terms: those that apply and have a weight.
+
+        Args:
+            network: the discriminator, called as ``network(condition, photos)``.
+            condition: of the batch, N label maps or images.
+            fake: (N, 3, H, W) in [-1, 1].
+            real: the photos that ``fake`` should resemble.
+            mean: of the encoded style (N, style_dim), for models that encode one.
+            logvar: its log variance.
+        """
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of the terms of :meth:`generator` or :meth:`discriminator`."""
@@ -169,17 +193,9 @@ class Objective(BaseObjective):
     def discriminator(
         self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The discriminator's terms.
+        """As :meth:`BaseObjective.discriminator`: "real", "fake" and the regularizers' terms.
 
-        Args:
-            network: the discriminator, called as ``network(condition, photos)``.
-            condition: of the batch.
-            fake: (N, 3, H, W) in [-1, 1], detached from the generator.
-            real: the photos, alike.
-
-        Returns:
-            The unweighted terms, "real", "fake" and those of the regularizers; and what is only watched, the shares of
-            patches that are told rightly, "accuracy_real" and "accuracy_fake" in [0, 1].
+        Watched are the shares of patches that are told rightly, "accuracy_real" and "accuracy_fake" in [0, 1].
         """
         condition, fake, real = self._view(condition, fake, real)
         with parametrize.cached():  # one spectral norm for all passes
@@ -202,16 +218,7 @@ class Objective(BaseObjective):
         mean: Tensor | None = None,
         logvar: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The generator's unweighted terms: those that apply and have a weight.
-
-        Args:
-            network: the discriminator, called as ``network(condition, photos)``.
-            condition: of the batch.
-            fake: (N, 3, H, W) in [-1, 1].
-            real: the photos that ``fake`` should resemble.
-            mean: of the encoded style (N, style_dim), for models that encode one.
-            logvar: its log variance.
-        """
+        """As :meth:`BaseObjective.generator`: "adversarial", "feature_matching", and what no discriminator judges."""
         seen, seen_fake, seen_real = self._view(condition, fake, real)
         match = self.weights["feature_matching"] > 0
         with constant_weights():

@@ -9,6 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import BaseObjective, View
@@ -63,19 +64,11 @@ class SegmentationObjective(BaseObjective):
     def discriminator(
         self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The discriminator's terms.
+        """As :meth:`BaseObjective.discriminator`: "real" and "fake", the two sums of the paper's equation 1, and
+        "labelmix", equation 3.
 
-        Args:
-            network: the discriminator, called as ``network(condition, photos)``.
-            condition: N label maps.
-            fake: (N, 3, H, W) in [-1, 1], detached from the generator.
-            real: the photos, alike.
-
-        Returns:
-            The unweighted terms: "real" and "fake", the two sums of the paper's equation 1, and "labelmix", equation 3;
-            and what is only watched: "accuracy_real", the share of the real photos' pixels of known class that are
-            called by their class, and "accuracy_fake", the share of the synthesised photos' pixels that are called
-            fake.
+        Watched are "accuracy_real", the share of the real photos' pixels of known class that are called by their class,
+        and "accuracy_fake", the share of the synthesised photos' pixels that are called fake.
         """
         condition, fake, real = self._view(condition, fake, real)
         semantics = _label_map(condition)
@@ -103,18 +96,8 @@ class SegmentationObjective(BaseObjective):
         mean: Tensor | None = None,
         logvar: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The generator's unweighted terms: those that apply and have a weight.
-
-        Args:
-            network: the discriminator, called as ``network(condition, photos)``.
-            condition: N label maps.
-            fake: (N, 3, H, W) in [-1, 1].
-            real: the photos of the same maps.
-            mean: of the encoded style (N, style_dim), for models that encode one.
-            logvar: its log variance.
-
-        Returns:
-            "adversarial", the paper's equation 2: every pixel should be called by its class; and others by their names.
+        """As :meth:`BaseObjective.generator`: "adversarial", the paper's equation 2: every pixel should be called by
+        its class; and what no discriminator judges.
         """
         condition, seen, _ = self._view(condition, fake, real)
         semantics = _label_map(condition)
@@ -127,10 +110,10 @@ class SegmentationObjective(BaseObjective):
         known = ~torch.isin(labels, torch.tensor(self.ignored, dtype=labels.dtype, device=labels.device))
         right = (on_real.argmax(1) == labels) & known
         called_fake = on_fake.argmax(1) == on_fake.shape[1] - 1
-        return {
-            "accuracy_real": right.sum() / known.sum().clamp(min=1),
-            "accuracy_fake": called_fake.float().mean(),
-        }
+        counts = torch.stack([right.sum(), known.sum()])
+        if dist.is_available() and dist.is_initialized():  # processes know the classes of different numbers of pixels
+            dist.all_reduce(counts)
+        return {"accuracy_real": counts[0] / counts[1].clamp(min=1), "accuracy_fake": called_fake.float().mean()}
 
 
 def class_weights(labels: Tensor, num_classes: int, ignored: Sequence[int] = ()) -> Tensor:
@@ -173,9 +156,9 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> T
 def labelmix_mask(semantics: SemanticMap) -> Tensor:
     """(N, 1, H, W) bool: each class of each map is taken from the real photo (true) or from the fake, by a coin's toss.
 
-    The borders of the mask follow those of the labels (section 3.2). Drawn on the CPU from torch's global generator.
+    The borders of the mask follow those of the labels (section 3.2). Drawn on the CPU (:mod:`i2i.draws`).
     """
-    coins = torch.randint(2, (semantics.batch, semantics.num_classes), dtype=torch.bool).to(semantics.device)
+    coins = draws.integers(0, 2, (semantics.batch, semantics.num_classes)).bool().to(semantics.device)
     images = torch.arange(semantics.batch, device=semantics.device)[:, None, None]
     return coins[images, semantics.labels.long()][:, None]
 

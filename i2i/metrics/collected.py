@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 
 import torch
@@ -75,7 +76,7 @@ class Collected(Metric):
 
 def key(name: str) -> int:
     """64 bits that stand for a photo's name, the same on every machine."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big", signed=True)
 
 
 def check_photos(photo: Tensor, names: Sequence[str]) -> None:

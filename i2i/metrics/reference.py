@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from i2i.checkpoint import load_tensors, write_atomically
+from i2i.data.cache import CachedSplit
+from i2i.data.files import state_of
 from i2i.data.paired import FileSplit, FirstOf, Split
 from i2i.errors import InputError
 
@@ -52,7 +54,7 @@ def reference_features(
     features = compute().detach().cpu().float()
     try:
         write_atomically(path, lambda file: torch.save({"key": text, "features": features}, file))
-    except OSError as error:
+    except InputError as error:
         say(f"{path}: the features of the real photos could not be kept ({error}); they are computed again next time")
     return features
 
@@ -60,8 +62,9 @@ def reference_features(
 def fingerprint(split: Split) -> str:
     """SHA-256 that changes where the photos of a split do.
 
-    It is made of all names, of the size and the time of change of each photo's file, and of the pixels of a few photos
-    spread over the split; so it is quick, and notices every change but one that forges times.
+    It is made of all names, of the size and the time of change of each photo's file (of a cached split, of what the
+    cache was made of), and of the pixels of a few photos spread over the split; so it is quick, and notices every
+    change but one that forges times.
 
     Raises:
         InputError: the split is empty, or has label maps without photos.
@@ -70,15 +73,16 @@ def fingerprint(split: Split) -> str:
         raise InputError("the split has no photos to compare with")
     digest = hashlib.sha256()
     for index in range(len(split)):
-        digest.update(f"{split.name(index)}\n".encode())
+        digest.update(os.fsencode(f"{split.name(index)}\n"))
     inner: Split = split
     while isinstance(inner, FirstOf):
         inner = inner.split
-    if isinstance(inner, FileSplit):
+    if isinstance(inner, CachedSplit):
+        digest.update(f"{inner.identity}\n".encode())
+    elif isinstance(inner, FileSplit):
         for pair in inner.pairs[: len(split)]:
             if pair.photo is not None:
-                state = pair.photo.stat()
-                digest.update(f"{state.st_size} {state.st_mtime_ns}\n".encode())
+                digest.update(f"{state_of(pair.photo)}\n".encode())
     for index in np.unique(np.linspace(0, len(split) - 1, _PROBES).round().astype(int)):
         sample = split.read(int(index))
         if sample.photo is None:

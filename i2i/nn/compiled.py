@@ -50,6 +50,22 @@ def only_plain_operations() -> bool:
     return getattr(_here, "plain", False)
 
 
+@contextmanager
+def only_shapes() -> Iterator[None]:
+    """Within it this thread's tensors have shapes and no values: kernels return what has the right shape."""
+    before = has_only_shapes()
+    _here.shapes = True
+    try:
+        yield
+    finally:
+        _here.shapes = before
+
+
+def has_only_shapes() -> bool:
+    """Whether this thread is within :func:`only_shapes`."""
+    return getattr(_here, "shapes", False)
+
+
 @cache
 def available() -> bool:
     """Whether ``torch.ops.i2i`` is there; compiles and loads it at the first call, and says in the log why not."""

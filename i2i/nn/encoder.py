@@ -12,11 +12,12 @@ from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm, norm_layer
 from i2i.nn.norm import spectral as under_spectral_norm
+from i2i.nn.style import Encoder
 from i2i.recipe import recorded
 
 
 @recorded
-class StyleEncoder(nn.Module):
+class StyleEncoder(Encoder):
     """Photo -> mean and log variance of a normal distribution of styles.
 
     Args:
@@ -44,7 +45,6 @@ class StyleEncoder(nn.Module):
         if size < 16 or size & (size - 1):
             raise InputError(f"the style encoder's size is {size}; it must be a power of two of at least 16")
         self.style_dim = style_dim
-        self.feature_channels = 0  # its style is a vector, not a map of features
         self.size = size
         count = size.bit_length() - 3  # log2(size / 4)
         channels = [3, *(width * min(1 << i, 8) for i in range(count))]

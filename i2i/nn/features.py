@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from i2i.checkpoint import load_tensors
 from i2i.errors import InputError
+from i2i.nn.compiled import has_only_shapes
 
 _FILE = "vgg19-dcbb9e9d.pth"
 _STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))  # channels and convolutions up to relu5_1
@@ -49,7 +50,8 @@ class VGG19Features(nn.Module):
         self.imagenet_norm = imagenet_norm
         self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(_IMAGENET_STD)[:, None, None], persistent=False)
-        self._load(_find(weights))
+        if not has_only_shapes():
+            self._load(_find(weights))
         self.requires_grad_(False)
         self.eval()
 

@@ -45,8 +45,8 @@ class FoldedSPADE(SPADEGenerator):
                 setattr(self, name, value)
         self.modulation = "patterns" if generator.modulation == "patterns" else "auto"
         self.first = copy.deepcopy(generator.first)
-        self.blocks = nn.ModuleList(FoldedBlock(b, dtype) for b in generator.blocks if isinstance(b, SPADEResnetBlock))
-        self.last = _packed(cast(nn.Conv2d, generator.last), dtype)
+        self.blocks = nn.ModuleList(self.fold_block(block, dtype) for block in generator.blocks)
+        self.last = packed(cast(nn.Conv2d, generator.last), dtype)
         self.eval().requires_grad_(False)
 
     def forward(self, semantics: SemanticMap, style: Tensor | None = None) -> Tensor:
@@ -54,6 +54,11 @@ class FoldedSPADE(SPADEGenerator):
         with kept_memory(semantics.device):
             photo = super().forward(semantics, style)
         return photo.to(torch.promote_types(photo.dtype, torch.float32))
+
+    def fold_block(self, block: nn.Module, dtype: torch.dtype | None) -> nn.Module:
+        """A block of the generator, prepared."""
+        assert isinstance(block, SPADEResnetBlock)
+        return FoldedBlock(block, dtype)
 
     def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         """As :meth:`SPADEGenerator.first_map`."""
@@ -69,7 +74,7 @@ class FoldedBlock(nn.Module):
     def __init__(self, block: SPADEResnetBlock, dtype: torch.dtype | None) -> None:
         super().__init__()
         self.learned_shortcut = block.learned_shortcut
-        self.conv_0, self.conv_1 = _packed(block.conv_0, dtype), _packed(block.conv_1, dtype)
+        self.conv_0, self.conv_1 = packed(block.conv_0, dtype), packed(block.conv_1, dtype)
         with torch.no_grad():
             weights = TableWeights.of(block.modulations)
         self.register_buffer("rows", weights.rows)
@@ -77,14 +82,14 @@ class FoldedBlock(nn.Module):
         norms = [block.normalise_0, block.normalise_1, block.normalise_s or block.normalise_0]
         self.second = nn.ModuleList()
         for second, norm in zip(weights.second, norms, strict=False):
-            weight, bias, scale = second.weight, second.bias, _scale(norm)
+            weight, bias, scale = second.weight, second.bias, scale_of(norm)
             if scale is not None:
                 weight[:, :, : len(scale)] *= scale
                 bias[: len(scale)] *= scale
             self.second.append(PackedProduct(weight, bias))
         # The mean is subtracted from the features, as taking it from β would cancel digits; in the middle of the block
         # the convolution before does it.
-        self.centre_0 = _Centre(block.normalise_0)
+        self.centre_0 = Centre(block.normalise_0)
         self.centre_s: nn.Module | None = None
         middle = block.normalise_1
         if isinstance(middle, nn.BatchNorm2d):
@@ -92,15 +97,12 @@ class FoldedBlock(nn.Module):
             self.conv_0.bias -= middle.running_mean
         self.centre_1 = nn.Identity() if isinstance(middle, nn.BatchNorm2d) else copy.deepcopy(middle)
         if block.learned_shortcut:
-            self.conv_s = _packed(block.conv_s, dtype)
-            self.centre_s = None if block.normalise_s is None else _Centre(block.normalise_s)
+            self.conv_s = packed(block.conv_s, dtype)
+            self.centre_s = None if block.normalise_s is None else Centre(block.normalise_s)
 
     def forward(self, x: Tensor, semantics: SemanticMap | NoisyMap, method: ModulationMethod = "auto") -> Tensor:
         """As the block's."""
-        if isinstance(semantics, NoisyMap):  # the noise is of this picture alone
-            rows, tables = self._tables(semantics, method)
-        else:
-            rows, tables = semantics.kept_for(self, lambda: self._kept_tables(semantics, method))
+        rows, tables = self.tables(semantics, method)
         x = repeatable(x, semantics)
         centred = self.centre_0(x)
         return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
@@ -150,16 +152,32 @@ class FoldedBlock(nn.Module):
         second = [product for product in self.second if isinstance(product, PackedProduct)]
         return TableWeights(self.rows, self.bias, second)
 
+    def tables(
+        self, semantics: SemanticMap | NoisyMap, method: ModulationMethod, keep: bool = True
+    ) -> tuple[PixelRows, list[Tensor]]:
+        """The rows of the pixels and the tables of the modulations, as :meth:`before` takes them.
+
+        Args:
+            semantics: the map at the block's size.
+            method: see :data:`ModulationMethod`; "dense" is as "auto".
+            keep: with the map, for its next picture. A map with noise keeps none, as the noise is of one picture alone.
+        """
+        if isinstance(semantics, NoisyMap) or not keep:
+            return self._made_tables(semantics, method)
+        return semantics.kept_for(self, lambda: self._lasting_tables(semantics, method))
+
     @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
     @torch.no_grad()
-    def _kept_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
-        return self._tables(semantics, method)
+    def _lasting_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+        return self._made_tables(semantics, method)
 
-    def _tables(self, semantics: SemanticMap | NoisyMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
+    def _made_tables(
+        self, semantics: SemanticMap | NoisyMap, method: ModulationMethod
+    ) -> tuple[PixelRows, list[Tensor]]:
         return modulation_tables(self.table_weights, semantics, "patterns" if method == "patterns" else "auto")
 
 
-class _Centre(nn.Module):
+class Centre(nn.Module):
     """What is left of a normalisation when its variance went into the tables."""
 
     mean: Tensor
@@ -176,7 +194,7 @@ class _Centre(nn.Module):
         return out
 
 
-def _scale(norm: nn.Module) -> Tensor | None:
+def scale_of(norm: nn.Module) -> Tensor | None:
     """(C,), what batch norm in evaluation mode multiplies by."""
     if not isinstance(norm, nn.BatchNorm2d):
         return None
@@ -185,7 +203,7 @@ def _scale(norm: nn.Module) -> Tensor | None:
 
 
 @torch.no_grad()
-def _packed(conv: nn.Conv2d, dtype: torch.dtype | None) -> PackedConvolution:
+def packed(conv: nn.Conv2d, dtype: torch.dtype | None) -> PackedConvolution:
     """A copy whose weight is no longer parametrized."""
     weight = copy.deepcopy(conv).eval().weight.detach().clone()
     bias = None if conv.bias is None else conv.bias.detach().to(dtype or weight.dtype, copy=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from i2i.condition import Condition
 from i2i.errors import InputError
+from i2i.label_regions import RegionKind
+from i2i.nn.style import Encoder
 from i2i.pattern_plan import PatternPlan
 
 
@@ -20,12 +23,24 @@ class Generator(nn.Module):
     Attributes:
         style_dim: length of the style vector; None for a network without one.
         feature_channels: channels of the map of instance features that is its style instead; 0 for a network without.
+        region_channels: length of the code that each region has, where its style is a table of them; 0 for a network
+            without.
+        regions: what a region is there; None for a network without.
+        num_classes: classes of the label maps, where the network has parts for each of them; else 0.
         multiple: height and width of a condition must be multiples of this.
     """
 
     style_dim: int | None = None
     feature_channels: int = 0
+    region_channels: int = 0
+    regions: RegionKind | None = None
+    num_classes: int = 0
     multiple: int = 1
+
+    @property
+    def regional(self) -> bool:
+        """Whether its style is of the regions of a label map: features of instances, or a code for each region."""
+        return self.feature_channels > 0 or self.region_channels > 0
 
     @abstractmethod
     def forward(self, condition: Any, style: Tensor | None = None) -> Tensor:
@@ -37,7 +52,7 @@ class Generator(nn.Module):
         Args:
             condition: the batch.
             random: where to draw from, a generator of the CPU: a seed gives the same styles on every device. None
-                draws from torch's own.
+                draws as :mod:`i2i.draws` says: in training from a stream of each sample, else from torch's own.
         """
         return None
 
@@ -63,12 +78,16 @@ class Generator(nn.Module):
         """
         raise InputError("this model has no noise by region; only that of a few classes cannot be drawn anew")
 
-    def fold(self) -> Generator:
-        """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared."""
-        return self
+    def fold(self, dtype: torch.dtype | None = None) -> Generator:
+        """The same function as in evaluation mode, prepared for many pictures; itself if nothing is to be prepared.
+
+        Args:
+            dtype: of features and convolutions, such as bfloat16; None for that of the weights.
+        """
+        return self if dtype is None else copy.deepcopy(self).to(dtype)
 
 
-def check_style(generator: Generator, encoder: nn.Module) -> None:
+def check_style(generator: Generator, encoder: Encoder) -> None:
     """Raise :class:`InputError` where the encoder's style is not what the generator takes."""
     if encoder.style_dim != generator.style_dim:
         taken = "no style" if generator.style_dim is None else f"{generator.style_dim} numbers"
@@ -78,3 +97,7 @@ def check_style(generator: Generator, encoder: nn.Module) -> None:
             f"the encoder gives {encoder.feature_channels} instance features, the generator takes "
             f"{generator.feature_channels} (feature_channels)"
         )
+    found, wanted = ((part.region_channels, part.regions) for part in (encoder, generator))
+    if found != wanted:
+        given, taken = (f"codes of {n} numbers by {kind}" if n else "no codes" for n, kind in (found, wanted))
+        raise InputError(f"the encoder gives {given}, the generator takes {taken} (region_channels, regions)")

@@ -10,6 +10,7 @@ from torch.nn.utils import parametrize
 
 from i2i.errors import InputError
 from i2i.nn.norm import SpectralNorm
+from i2i.nn.per_class import PerClassLinear
 
 Init = Literal["xavier", "normal", "orthogonal", "kaiming", "none"]
 """Xavier normal (SPADE, gain 0.02), normal with a standard deviation (pix2pix, pix2pixHD, 0.02), orthogonal, Kaiming
@@ -33,6 +34,10 @@ def initialise(network: nn.Module, kind: Init = "xavier", gain: float = 0.02) ->
         InputError: another kind.
     """
     for layer in network.modules():
+        if isinstance(layer, PerClassLinear) and kind != "none":
+            for weight in layer.weight:  # each class's by itself, as the fans are those of one
+                _draw(weight, kind, gain)
+            layer.bias.zero_()
         if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue
         parametrized = parametrize.is_parametrized(layer, "weight")

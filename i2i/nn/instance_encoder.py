@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2i.condition import Condition
 from i2i.errors import InputError
@@ -15,12 +15,13 @@ from i2i.nn.init import Init, initialise
 from i2i.nn.instances import InstanceIndex
 from i2i.nn.norm import Norm
 from i2i.nn.residual import ResidualTrunk, check_sizes, last_layer
+from i2i.nn.style import Encoder
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
 
 
 @recorded
-class InstanceEncoder(nn.Module):
+class InstanceEncoder(Encoder):
     """Photo -> features that are averaged inside each instance, as a map for the generator.
 
     To synthesise without a photo, features are drawn from clusters: for each class the centres of a k-means over the
@@ -43,7 +44,6 @@ class InstanceEncoder(nn.Module):
         InputError: a number is too small.
     """
 
-    style_dim: int | None = None  # its style is a map, not a vector
     cluster_centres: Tensor
     cluster_classes: Tensor
     cluster_counts: Tensor
@@ -96,7 +96,17 @@ class InstanceEncoder(nn.Module):
         x = F.pad(photo, (0, right, 0, below), mode="replicate") if below or right else photo
         return index, index.average(torch.tanh(self.last(self.trunk(x)))[:, :, :height, :width])
 
-    def draw(self, condition: SemanticMap, random: torch.Generator | None = None) -> Tensor:
+    def by_region(self, photo: Tensor, condition: Condition) -> dict[int, Tensor]:
+        """As :meth:`Encoder.by_region`."""
+        index, values = self.encode(photo, condition)
+        return dict(zip(index.ids.tolist(), values.cpu(), strict=True))
+
+    @property
+    def draws(self) -> bool:
+        """Whether there are clusters."""
+        return len(self.cluster_counts) > 0
+
+    def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor:
         """Features of each instance from the clusters of its class, as often as these occur in the training set.
 
         An instance of a class without clusters, because the training set had none of it, gets the mean of all
@@ -112,12 +122,13 @@ class InstanceEncoder(nn.Module):
         Raises:
             InputError: there are no clusters, or the maps have no instances.
         """
-        if not len(self.cluster_counts):
+        if not self.draws:
             raise InputError(
                 "this model has instance features but no clusters to draw them from; find them with i2i "
                 "cluster-features, or give a photo as the style"
             )
         index = InstanceIndex.of(condition)
+        assert isinstance(condition, SemanticMap), "only label maps have instances"
         own = index.classes(condition.labels, condition.num_classes).cpu()[:, None] == self.cluster_classes.cpu()
         centres, counts = self.cluster_centres.cpu(), self.cluster_counts.cpu().double()
         average = (centres * (counts / counts.sum())[:, None]).sum(0).to(centres.dtype)

@@ -55,10 +55,7 @@ class InstanceIndex:
 
     def average(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (count, C), the mean over the pixels of each instance, of float32 at least."""
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        by_pixel = wide.permute(0, 2, 3, 1).flatten(0, 2)  # (N · H · W, C)
-        sums = by_pixel.new_zeros(self.count, x.shape[1]).index_add(0, self.of_pixel.flatten(), by_pixel)
-        return sums / self.pixels[:, None]
+        return sums_of_regions(x, self.of_pixel, self.count) / self.pixels[:, None]
 
     def spread(self, values: Tensor) -> Tensor:
         """(count, C) -> (N, C, H, W), each pixel the values of its instance."""
@@ -68,3 +65,19 @@ class InstanceIndex:
         """(N, H, W) labels -> (count,), the class that most pixels of each instance have; the lowest of equals."""
         pairs = self.of_pixel * num_classes + labels.long()
         return torch.bincount(pairs.flatten(), minlength=self.count * num_classes).view(-1, num_classes).argmax(1)
+
+
+def sums_of_regions(x: Tensor, of_pixel: Tensor, count: int) -> Tensor:
+    """Sums over the pixels of each region, of float32 at least.
+
+    Args:
+        x: (N, C, H, W).
+        of_pixel: (N, H, W) in [0, count), the region of each pixel.
+        count: number of regions.
+
+    Returns:
+        (count, C).
+    """
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    by_pixel = wide.permute(0, 2, 3, 1).flatten(0, 2)  # (N · H · W, C)
+    return by_pixel.new_zeros(count, x.shape[1]).index_add(0, of_pixel.flatten(), by_pixel)

@@ -29,7 +29,7 @@ def kept_memory(device: torch.device) -> Iterator[None]:
     Args:
         device: where the work is done.
     """
-    plain = torch.compiler.is_compiling() or compiled.only_plain_operations()
+    plain = torch.compiler.is_compiling() or compiled.only_plain_operations() or compiled.has_only_shapes()
     if device.type != "cpu" or plain or not compiled.available():
         yield
         return

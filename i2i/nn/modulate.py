@@ -143,6 +143,10 @@ def _differentiate(
 
 def _kernels(x: Tensor, backend: Backend) -> ModuleType | None:
     """The module of kernels that is to serve; None for torch's own operations."""
+    if compiled.has_only_shapes():
+        from i2i.nn import modulate_shapes  # only here: it serves predictions of memory
+
+        return modulate_shapes
     if backend == "auto" and compiled.only_plain_operations():
         return None
     if backend in ("auto", "triton") and x.is_cuda and find_spec("triton"):

@@ -14,22 +14,16 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
+from i2i.label_regions import FoundRegions, image_regions, regions_of
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import SPADEResnetBlock
-from i2i.noise import (
-    FoundRegions,
-    NoisyMap,
-    PixelNoiseMap,
-    RegionNoiseMap,
-    class_regions,
-    image_regions,
-    instance_regions,
-)
+from i2i.noise import NoisyMap, PixelNoiseMap, RegionNoiseMap
 from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
@@ -124,8 +118,12 @@ class OASISGenerator(SPADEGenerator):
             InputError: channels, sizes or noise that do not fit.
         """
         self.check(semantics, style)
+        return self._synthesise(*self.seen(semantics, style))
+
+    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[NoisyMap, None]:
+        """The map with the noise beside the labels."""
         assert style is not None
-        return self._synthesise(self._noisy(semantics, style), None)
+        return self._noisy(semantics, style), None
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor:
         """Standard normal noise of the kind ``noise``, in the form that is told above.
@@ -137,10 +135,19 @@ class OASISGenerator(SPADEGenerator):
         shape: tuple[int, ...] = (semantics.batch, self.noise_channels)
         if self.noise == "pixel":
             shape = (*shape, *semantics.size)
-        elif self.noise != "image":
-            shape = (semantics.batch, self._regions(semantics).places, self.noise_channels)
-        device = semantics.device if random is None else "cpu"
-        return torch.randn(shape, generator=random, device=device).to(semantics.device)
+        elif self.noise == "class":
+            shape = (semantics.batch, semantics.num_classes, self.noise_channels)
+        elif self.noise == "instance":
+            found = self._regions(semantics)
+            shape = (semantics.batch, found.places, self.noise_channels)
+            if random is None:  # so many for each map, however many another one has
+                counts = torch.bincount(found.image, minlength=semantics.batch).tolist()
+                noise = torch.zeros(shape, device=semantics.device)
+                noise[found.image, found.place] = draws.normal_rows(counts, self.noise_channels, semantics.device)
+                return noise
+        if random is None:
+            return draws.normal(shape, semantics.device)
+        return torch.randn(shape, generator=random).to(semantics.device)
 
     def resampled(self, condition: Condition, style: Tensor, fresh: Tensor, classes: Sequence[int]) -> Tensor:
         """The noise ``style``, but ``fresh`` in the regions of some classes.
@@ -200,12 +207,11 @@ class OASISGenerator(SPADEGenerator):
             regions = semantics.kept_for(image_regions, lambda: image_regions(semantics))
             return RegionNoiseMap(semantics, regions, noise)
         found = self._regions(semantics)
-        return RegionNoiseMap(semantics, found.regions, noise[found.image, found.place])
+        return RegionNoiseMap(semantics, found.regions, found.chosen(noise))
 
     def _regions(self, semantics: SemanticMap) -> FoundRegions:
         """Of the instances for a network of noise for each, else of the classes."""
-        find = instance_regions if self.noise == "instance" else class_regions
-        return semantics.kept_for(find, lambda: find(semantics))
+        return regions_of(semantics, "instance" if self.noise == "instance" else "class")
 
 
 def _label_map(condition: Condition) -> SemanticMap:

@@ -134,7 +134,7 @@ class PatchGAN(nn.Module):
         self.norm = norm
         self.padding = padding
         channels = [in_channels, *(min(width << i, _MOST_CHANNELS) for i in range(layers))]
-        self.layers = nn.ModuleList([nn.Sequential(_conv(in_channels, width, 2, padding), nn.LeakyReLU(0.2))])
+        self.layers = nn.ModuleList([nn.Sequential(_conv(in_channels, width, 2, padding), _activation())])
         for index in range(1, layers):
             stride = 1 if index == layers - 1 else 2
             conv = _conv(channels[index], channels[index + 1], stride, padding, norm == "none" or normed_bias)
@@ -142,7 +142,7 @@ class PatchGAN(nn.Module):
                 nn.Sequential(
                     under_spectral_norm(conv) if spectral else conv,
                     norm_layer(norm, channels[index + 1], affine=True),
-                    nn.LeakyReLU(0.2),
+                    _activation(),
                 )
             )
         self.layers.append(nn.Sequential(_conv(channels[-1], 1, 1, padding)))
@@ -169,7 +169,7 @@ class PatchGAN(nn.Module):
             conv = self.first
             x = F.conv2d(x, conv.weight[:, -x.shape[1] :], conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
             x = x.view(-1, *labels.shape) + labels.to(x.dtype)  # (times, N, O, h, w)
-            x = F.leaky_relu(x.flatten(0, 1), 0.2)
+            x = F.leaky_relu_(x.flatten(0, 1), 0.2)
         else:
             x = self.layers[0](x)
         outputs = [x]
@@ -230,6 +230,11 @@ def label_part(semantics: SemanticMap, conv: nn.Conv2d, halvings: int) -> Tensor
 def _halved(x: Tensor) -> Tensor:
     kernel, stride, padding = POOLING
     return F.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
+
+
+def _activation() -> nn.LeakyReLU:
+    """In place: what it needs for backward is its output, which the next convolution keeps anyway."""
+    return nn.LeakyReLU(0.2, inplace=True)
 
 
 def _conv(before: int, after: int, stride: int, padding: int, bias: bool = True) -> nn.Conv2d:

@@ -24,12 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor, nn
 
 from i2i.noise import NoisyMap, Patterned, RegionNoiseMap
 from i2i.patterns import PatternCounts, PixelRows
@@ -77,15 +76,24 @@ class _Second:
         return _laid_out(self.gamma, self.beta)
 
     def multiply(self, rows: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return _product(rows, self.gamma, self.beta)
-        # The laid out weight is as large as the parameters: it is not kept for backward but laid out again. The product
-        # itself is not repeated, as computing again stops at what backward needs.
-        return checkpoint(_product, rows, self.gamma, self.beta, use_reentrant=False, preserve_rng_state=False)
+        return cast(Tensor, _Product.apply(rows, self.gamma, self.beta))
 
 
-def _product(rows: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-    return rows @ _laid_out(gamma, beta).view(rows.shape[1], -1)
+class _Product(torch.autograd.Function):
+    """Rows times the laid out weight, which is as large as the parameters: it is not kept but laid out again."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, gamma, beta)
+        return rows @ _laid_out(gamma, beta).view(rows.shape[1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        rows, gamma, beta = ctx.saved_tensors
+        laid_out = _laid_out(gamma, beta)
+        of_weight = (rows.t() @ gradients[0]).view(laid_out.shape).permute(2, 0, 1)  # (2C, hidden, k²)
+        of_gamma, of_beta = (half.reshape(gamma.shape).to(gamma.dtype) for half in of_weight.chunk(2))
+        return gradients[0] @ laid_out.view(rows.shape[1], -1).t(), of_gamma, of_beta
 
 
 def _laid_out(gamma: Tensor, beta: Tensor) -> Tensor:
@@ -116,13 +124,17 @@ class TableWeights:
     def of(cls, modulations: Sequence[Modulation]) -> TableWeights:
         """The weights of these modulations, which see the same labels; differentiable."""
         rows = label_rows(torch.cat([_wide(m.shared.weight) for m in modulations]))
-        first_bias, second = [], []
+        first_bias = []
         for m in modulations:
-            assert m.shared.bias is not None and m.gamma.bias is not None and m.beta.bias is not None
+            assert m.shared.bias is not None
             first_bias.append(_wide(m.shared.bias))
-            bias = torch.cat([1 + _wide(m.gamma.bias), _wide(m.beta.bias)])
-            second.append(_Second(m.gamma.weight, m.beta.weight, bias))
-        return cls(rows, torch.cat(first_bias), second)
+        return cls(rows, torch.cat(first_bias), [second_convolution(m.gamma, m.beta) for m in modulations])
+
+
+def second_convolution(gamma: nn.Conv2d, beta: nn.Conv2d) -> SecondConvolution:
+    """The convolutions that give γ and β as the one that gives factors 1 + γ and shifts β; differentiable."""
+    assert gamma.bias is not None and beta.bias is not None
+    return _Second(gamma.weight, beta.weight, torch.cat([1 + _wide(gamma.bias), _wide(beta.bias)]))
 
 
 def modulation_tables(
@@ -150,7 +162,7 @@ def modulation_tables(
         if way == "pixels" and method == "auto":
             index = patterns.inner.rows.index
             return _by_pixel((F.embedding(index, h).permute(0, 3, 1, 2) for h in parts), weights.second)
-        table = _by_products if way == "products" else table_by_gathering
+        table = table_by_products if way == "products" else table_by_gathering
         contents = patterns.outer.contents  # where the last row of what follows, of zeros, is "outside the image"
         tables = [table(F.pad(h, (0, 0, 0, 1)), contents, s) for h, s in zip(parts, weights.second, strict=True)]
         return patterns.outer.rows, tables
@@ -231,8 +243,8 @@ def table_by_gathering(hidden: Tensor, contents: Tensor, second: SecondConvoluti
     return second.multiply(gathered.transpose(1, 2).flatten(1)) + second.bias
 
 
-def _by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
-    """The same by k² products with a row per inner pattern, summed per outer pattern."""
+def table_by_products(hidden: Tensor, contents: Tensor, second: SecondConvolution) -> Tensor:
+    """As :func:`table_by_gathering`, but k² products with a row per inner pattern, summed per outer pattern."""
     area = contents.shape[1]
     products = second.multiply(hidden)  # (inner + 1, k² · 2C)
     used = contents * area + torch.arange(area, device=hidden.device)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
@@ -35,7 +36,7 @@ class _Pix2PixHDGenerator(Generator):
 
         Args:
             condition: N maps of size (H, W), with instances.
-            random: where to draw from, a generator of the CPU; None draws from torch's own.
+            random: where to draw from, a generator of the CPU; None draws as :mod:`i2i.draws` says.
 
         Returns:
             (N, feature_channels, H, W).
@@ -46,7 +47,11 @@ class _Pix2PixHDGenerator(Generator):
         if not self.feature_channels:
             return None
         index = InstanceIndex.of(condition)
-        values = torch.rand(index.count, self.feature_channels, generator=random) * 2 - 1
+        if random is None:
+            counts = torch.bincount(index.maps, minlength=condition.batch).tolist()
+            values = draws.uniform_rows(counts, self.feature_channels) * 2 - 1
+        else:
+            values = torch.rand(index.count, self.feature_channels, generator=random) * 2 - 1
         return index.spread(values.to(condition.device))
 
     def _input(self, condition: Condition, style: Tensor | None) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
@@ -85,8 +86,7 @@ class SPADEGenerator(Generator):
         self.shared_input_norm = shared_input_norm
         self.base_size = (base_size[0], base_size[1])  # a recipe gives a list
 
-        multiples = [16, 16, 16, 16, 8, 4, 2, 1]
-        channels = [width * m for m in multiples] + ([width // 2] if upsamplings == 7 else [])
+        channels = self.channels(width, upsamplings)
         if style_dim is None:
             self.first: nn.Module = nn.Conv2d(label_channels, channels[0], 3, padding=1)
         else:
@@ -124,7 +124,11 @@ class SPADEGenerator(Generator):
                 shape.
         """
         self.check(semantics, style)
-        return self._synthesise(semantics, style)
+        return self._synthesise(*self.seen(semantics, style))
+
+    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[SemanticMap | NoisyMap, Tensor | None]:
+        """What the blocks see at every pixel, and what the first map is made of beside it."""
+        return semantics, style
 
     def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
         height, width = (side >> self.upsamplings for side in semantics.size)
@@ -137,8 +141,9 @@ class SPADEGenerator(Generator):
         """(N, style_dim) of the standard normal distribution; None for a network without style."""
         if self.style_dim is None:
             return None
-        device = condition.device if random is None else "cpu"
-        return torch.randn(condition.batch, self.style_dim, generator=random, device=device).to(condition.device)
+        if random is None:
+            return draws.normal((condition.batch, self.style_dim), condition.device)
+        return torch.randn(condition.batch, self.style_dim, generator=random).to(condition.device)
 
     def fold(self, dtype: torch.dtype | None = None) -> FoldedSPADE:
         """The same function as in evaluation mode, prepared for many pictures: see :class:`i2i.nn.folded.FoldedSPADE`.
@@ -178,10 +183,16 @@ class SPADEGenerator(Generator):
         """As :meth:`Generator.pattern_plan`: those of the blocks, where these do not choose the dense way."""
         block = self.blocks[0]
         assert isinstance(block, SPADEResnetBlock)
-        if block.is_dense(self.modulation):
-            return PatternPlan()
+        return PatternPlan() if block.is_dense(self.modulation) else self._plan(block.modulate_0.kernel)
+
+    def _plan(self, kernel: int) -> PatternPlan:
         sizes = {1 << (self.upsamplings - doublings) for doublings in self.doublings}
-        return PatternPlan(frozenset((divisor, block.modulate_0.kernel) for divisor in sizes))
+        return PatternPlan(frozenset((divisor, kernel) for divisor in sizes))
+
+    @staticmethod
+    def channels(width: int, upsamplings: int) -> list[int]:
+        """Channels before the first block and behind each."""
+        return [width * m for m in (16, 16, 16, 16, 8, 4, 2, 1)] + ([width // 2] if upsamplings == 7 else [])
 
     @property
     def doublings(self) -> list[int]:

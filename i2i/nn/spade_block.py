@@ -132,9 +132,13 @@ class Modulation(nn.Module):
 
     def forward(self, normalised: Tensor, semantics: Condition) -> Tensor:
         """(N, features, H, W) and the map of the same size -> (N, features, H, W)."""
+        gamma, beta = self.maps(semantics)
+        return normalised * (1 + gamma) + beta
+
+    def maps(self, semantics: Condition) -> tuple[Tensor, Tensor]:
+        """γ and β, (N, features, H, W) each."""
         hidden = F.relu(self.shared(semantics.dense(compute_type(self.shared.weight))))  # (N, hidden, H, W)
-        out: Tensor = normalised * (1 + self.gamma(hidden)) + self.beta(hidden)
-        return out
+        return self.gamma(hidden), self.beta(hidden)
 
 
 def repeatable(x: Tensor, semantics: Condition) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.generator import Generator
@@ -94,7 +95,7 @@ class UNetGenerator(Generator):
 
         Args:
             condition: N of them, of the size that will be synthesised.
-            random: a generator on the CPU; None takes torch's global one.
+            random: a generator on the CPU; None draws as :mod:`i2i.draws` says.
 
         Returns:
             (N, K) bool, true where a feature is kept, K the number of features of all layers with dropout; None for a
@@ -103,8 +104,11 @@ class UNetGenerator(Generator):
         count = sum(self._noise_sizes(condition))
         if count == 0:
             return None
-        drawn = [torch.rand(count, generator=random) >= self.dropout for _ in range(condition.batch)]
-        return torch.stack(drawn).to(condition.device)
+        if random is None:
+            drawn = draws.uniform((condition.batch, count))
+        else:
+            drawn = torch.stack([torch.rand(count, generator=random) for _ in range(condition.batch)])
+        return (drawn >= self.dropout).to(condition.device)
 
     def forward(self, condition: Condition, style: Tensor | None = None) -> Tensor:
         """Synthesise.

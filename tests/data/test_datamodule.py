@@ -32,7 +32,8 @@ def epoch(loader: Loader, number: int) -> list[Batch]:
 
 def same(a: list[Batch], b: list[Batch]) -> bool:
     return len(a) == len(b) and all(
-        x.keys() == y.keys() and all(x[k] == y[k] if k == "name" else torch.equal(x[k], y[k]) for k in x)
+        x.keys() == y.keys()
+        and all(torch.equal(x[k], y[k]) if isinstance(x[k], torch.Tensor) else x[k] == y[k] for k in x)
         for x, y in zip(a, b, strict=True)
     )
 

@@ -11,6 +11,12 @@ from i2i.errors import InputError
 from i2i.export.folder import check_target, new_folder
 
 
+def break_off(out: Path) -> None:
+    with new_folder(out, overwrite=True) as folder:
+        (folder / "config.json").write_text("half of it")
+        raise OSError("disk full")
+
+
 @pytest.fixture
 def exported(model: Path, tmp_path: Path) -> Path:
     assert main(["export", str(model), str(tmp_path / "spade")]) == 0
@@ -21,16 +27,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def fill_the_disk(folder: Path) -> None:
-    (folder / "config.json").write_text("half of it")
-    raise OSError("disk full")
-
-
 def test_a_failure_leaves_nothing_new(exported: Path) -> None:
     before = {path.name: path.read_bytes() for path in exported.iterdir()}
     for out in (exported, exported.parent / "other"):
-        with pytest.raises(OSError, match="disk full"), new_folder(out, overwrite=True) as folder:
-            fill_the_disk(folder)
+        with pytest.raises(OSError, match="disk full"):
+            break_off(out)
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     assert names(exported.parent) == ["spade"]
 

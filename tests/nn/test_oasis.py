@@ -15,12 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from i2i.errors import InputError
+from i2i.label_regions import Regions
 from i2i.nn import pattern_modulation
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pattern_modulation import TableWeights, modulation_tables
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import SPADEResnetBlock
-from i2i.noise import PixelNoiseMap, RegionNoiseMap, Regions
+from i2i.noise import PixelNoiseMap, RegionNoiseMap
 from i2i.recipe import build, recipe
 from i2i.semantics import SemanticMap
 

@@ -1,0 +1,90 @@
+"""Arithmetic of styles: between two of them, and from one group of them towards another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from i2i.errors import InputError
+
+Way = Literal["spherical", "linear"]
+"""How one style becomes another. Drawn styles lie near a sphere of radius √(style_dim); halfway along the straight line
+between two of them lies a vector √2 times too short, of a kind that the generator has not seen. The spherical way turns
+at equal speed, and keeps the length (Shoemake 1985; White 2016, "Sampling Generative Networks")."""
+
+
+def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") -> Tensor:
+    """A style between two; ``a`` itself at weight 0, ``b`` itself at weight 1.
+
+    >>> a, b = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
+    >>> mixed(a, b, 0.5)
+    tensor([1.4142, 1.4142])
+    >>> mixed(a, b, 0.5, way="linear")
+    tensor([1., 1.])
+
+    Args:
+        a: (style_dim,).
+        b: (style_dim,).
+        weight: share of ``b`` in [0, 1]; or (n,) of them.
+        way: see :data:`Way`. Where no angle is to be had, as between opposite vectors or with a vector of zeros, the
+            spherical way is the straight one.
+
+    Returns:
+        (style_dim,), or (n, style_dim).
+
+    Raises:
+        InputError: a weight out of range, vectors of different shapes, or another way.
+    """
+    if way not in get_args(Way):
+        raise InputError(f"way is {way!r}; allowed are {', '.join(get_args(Way))}")
+    if a.dim() != 1 or a.shape != b.shape:
+        raise InputError(f"styles of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be mixed; two vectors can")
+    t = torch.as_tensor(weight, dtype=a.dtype, device=a.device)
+    if not bool(((t >= 0) & (t <= 1)).all()):
+        raise InputError(f"the weight of a mix is {weight}; allowed is 0 (all of the first) to 1 (all of the second)")
+    t = t[..., None]
+    straight = (1 - t) * a + t * b
+    lengths = a.norm() * b.norm()
+    if way == "linear" or lengths == 0:
+        return straight
+    angle = torch.acos((torch.dot(a, b) / lengths).clamp(-1, 1))
+    if torch.sin(angle) < 1e-4:
+        return straight
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+def interpolated(a: Tensor, b: Tensor, n: int, way: Way = "spherical") -> Tensor:
+    """(n, style_dim), ``n`` styles at equal steps from ``a`` to ``b``, both included; see :func:`mixed`.
+
+    Raises:
+        InputError: as :func:`mixed`, or fewer than two styles.
+    """
+    if n < 2:
+        raise InputError(f"n is {n}; from one style to another there are at least 2")
+    return mixed(a, b, torch.linspace(0, 1, n), way)
+
+
+def moved(style: Tensor, towards: Sequence[Tensor], away: Sequence[Tensor], by: float = 1.0) -> Tensor:
+    """``style + by · (mean of towards − mean of away)``, the arithmetic of Radford et al. 2016 (DCGAN), section 6.3.2.
+
+    >>> moved(torch.zeros(2), towards=torch.tensor([[1.0, 2.0], [3.0, 2.0]]), away=[torch.ones(2)])
+    tensor([1., 1.])
+
+    Args:
+        style: (style_dim,).
+        towards: styles (style_dim,) that have in common what is to be added.
+        away: styles that have in common what it is to take the place of.
+        by: how far; 0 stays, negative numbers go the other way.
+
+    Returns:
+        (style_dim,).
+
+    Raises:
+        InputError: an empty group.
+    """
+    if len(towards) == 0 or len(away) == 0:
+        raise InputError(f"towards has {len(towards)} styles, away {len(away)}; each takes one or more")
+    return style + by * (torch.stack(list(towards)).mean(0) - torch.stack(list(away)).mean(0))

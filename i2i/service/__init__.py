@@ -1,0 +1,1 @@
+"""A model as a small HTTP service: the painting page and the API that it uses."""

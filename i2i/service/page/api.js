@@ -1,0 +1,80 @@
+// The requests to the service that this page came from.
+
+/** What the service refused, with its reason and when to try again (seconds). */
+export class Refused extends Error {
+  constructor(status, reason, retry) {
+    super(reason);
+    this.status = status;
+    this.retry = retry;
+  }
+}
+
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, "The service does not answer. Is i2i demo still running?", 2);
+  }
+  if (answer.ok) return answer;
+  const { reason } = await answer.json().catch(() => ({ reason: answer.statusText }));
+  throw new Refused(answer.status, reason, Number(answer.headers.get("Retry-After")));
+}
+
+const json = async (path, options) => (await ask(path, options)).json();
+
+export const getModel = () => json("/api/model");
+export const getClasses = async () => (await json("/api/classes")).classes;
+export const getStyles = async () => (await json("/api/styles")).styles;
+export const styleOfSeed = async (seed) => (await json(`/api/latent?seed=${seed}`)).latent;
+export const styleOfPhoto = async (file) =>
+  (await json("/api/latent", { method: "POST", headers: { "Content-Type": file.type }, body: file })).latent;
+
+/** Raw ids of the service, 8 or 16 bits each, the lower byte first. */
+async function rawIds(answer, bits) {
+  const bytes = await answer.arrayBuffer();
+  if (bits === 8) return new Uint8Array(bytes);
+  const view = new DataView(bytes);
+  return Uint16Array.from({ length: bytes.byteLength / 2 }, (_, i) => view.getUint16(2 * i, true));
+}
+
+/** The bytes of a map's ids as the service takes them. */
+function rawBytes(map) {
+  if (map.ids.BYTES_PER_ELEMENT === 1) return map.ids.slice();
+  const view = new DataView(new ArrayBuffer(2 * map.ids.length));
+  map.ids.forEach((id, i) => view.setUint16(2 * i, id, true));
+  return view.buffer;
+}
+
+export const startMap = async (number, bits) => rawIds(await ask(`/api/maps/${number}`), bits);
+
+/** The ids of a PNG file, at the size of the model. */
+export const openMap = async (file, bits) =>
+  rawIds(await ask("/api/labels?fit=1", { method: "POST", headers: { "Content-Type": "image/png" }, body: file }), bits);
+
+/** A map as PNG. The service writes it: a canvas would pass ids through the browser's colours. */
+export async function mapFile(map) {
+  const path = `/api/labels.png?width=${map.width}&height=${map.height}`;
+  const options = { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: rawBytes(map) };
+  return (await ask(path, options)).blob();
+}
+
+function form(map, fields) {
+  const body = new FormData();
+  body.append("labels", new Blob([rawBytes(map)], { type: "application/octet-stream" }), "labels");
+  for (const [name, value] of Object.entries({ width: map.width, height: map.height, ...fields })) body.append(name, value);
+  return body;
+}
+
+const picture = async (path, map, fields, signal) =>
+  (await ask(path, { method: "POST", body: form(map, fields), signal })).blob();
+
+/** The picture of a map, by itself. */
+export const synthesize = (map, style, signal) => picture("/api/synthesize", map, style, signal);
+
+/** 32 hexadecimal digits that stand for this page: the service keeps its canvas by them. */
+const painter = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** The picture after stroke number so and so, of which only what changed is computed. */
+export const paint = (map, style, stroke, signal) => picture("/api/paint", map, { ...style, painter, stroke }, signal);

@@ -1,0 +1,175 @@
+// The page: asks the service what there is to paint with, and connects the parts.
+
+import * as api from "./api.js";
+import { arrange } from "./arrangement.js";
+import { Compare } from "./compare.js";
+import { arrowKeys, byId, make, say, showIcons } from "./dom.js";
+import { Easel } from "./easel.js";
+import { handOver, now, onFile } from "./files.js";
+import { LabelMap } from "./label_map.js";
+import { Live } from "./live.js";
+import { Moods } from "./moods.js";
+import { Palette } from "./palette.js";
+import { Samples } from "./samples.js";
+import { startShortcuts } from "./shortcuts.js";
+import { startTheme, switchTheme } from "./theme.js";
+import { colourTable, drawMap } from "./view.js";
+
+startTheme();
+showIcons();
+
+const on = (id, act) => byId(id).addEventListener("click", () => trying(act));
+
+/** Whatever goes wrong is said. */
+async function trying(act) {
+  try {
+    await act();
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    say(error.message);
+    if (!(error instanceof api.Refused)) throw error;
+  }
+}
+
+async function start() {
+  const [model, classes, first] = await Promise.all([api.getModel(), api.getClasses(), api.getModel().then((m) => api.startMap(0, m.bits))]);
+  const { width, height, bits } = model;
+  byId("model").textContent = model.name;
+  document.documentElement.style.setProperty("--aspect", width / height);
+
+  arrange(document.querySelector(".stage"), width / height);
+
+  const map = new LabelMap(width, height, first);
+  const colours = colourTable(classes);
+  const picture = byId("picture");
+  [picture.width, picture.height] = [width, height];
+  const compare = new Compare(picture, map, colours);
+  const state = { id: classes[0].id, size: 12 };
+  let latest = null; // the file of the picture that is shown
+  let idle;
+
+  const live = new Live(
+    (number, signal) => api.paint(map, moods.fields, number, signal),
+    async (file) => {
+      const image = await createImageBitmap(file);
+      picture.getContext("2d").drawImage(image, 0, 0);
+      latest = file;
+    },
+    ({ busy, seconds, problem }) => {
+      byId("progress").hidden = !busy;
+      picture.dataset.settled = !busy && live.settled;
+      if (problem) byId("status").textContent = problem;
+      else if (!busy && seconds) byId("status").textContent = seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+      if (busy) return;
+      compare.show();
+      if (latest) moods.pictured(() => URL.createObjectURL(latest));
+      clearTimeout(idle);
+      idle = setTimeout(() => samples.refresh(), 700);
+    },
+  );
+  const changed = (anew) => {
+    clearTimeout(idle);
+    samples.late();
+    live.changed(anew);
+  };
+  const moods = new Moods(model, () => compare.remember(), () => live.changed(true));
+  const samples = new Samples(
+    byId("samples"),
+    (fields, signal) => api.synthesize(map, fields, signal),
+    (seed, image) => trying(async () => moods.take(await moods.ofSeed(seed, image))),
+  );
+  const palette = new Palette(classes, model.background, (id) => {
+    easel.choose(id);
+    if (["eraser", "pick"].includes(byId("tools").dataset.chosen)) easel.use("brush");
+  });
+  const easel = new Easel(
+    { map, canvas: byId("map"), svg: byId("overlay"), colours, state, background: () => palette.background },
+    {
+      begins: () => compare.remember(),
+      changed,
+      chosen: (id) => palette.mark(id),
+      tool: showTool,
+      place: (point) => { byId("place").textContent = point ? palette.name(map.at(Math.floor(point.x), Math.floor(point.y))) : ""; },
+    },
+  );
+
+  // Tools.
+  for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => easel.use(button.dataset.tool));
+  arrowKeys(byId("tools"), "button");
+  const resize = (size) => {
+    const slider = byId("size");
+    slider.value = size;
+    byId("size-value").textContent = slider.value;
+    easel.resize(Number(slider.value));
+  };
+  byId("size").max = Math.max(16, Math.round(Math.min(width, height) / 2));
+  byId("size").addEventListener("input", (event) => resize(event.target.value));
+  easel.use("brush");
+  const used = new Set(first);
+  easel.choose((classes.find(({ id, colour }) => !used.has(id) && Math.max(...colour) > 64) ?? classes[0]).id);
+  resize(Math.max(1, Math.round(width / 12)));
+  on("undo", () => easel.undo());
+  on("redo", () => easel.redo());
+
+  // Files.
+  on("open", () => byId("map-file").click());
+  onFile("map-file", (file) => trying(async () => easel.replace(await api.openMap(file, bits))));
+  on("save", async () => handOver(await api.mapFile(map), `map-${now()}.png`));
+  on("download", () => {
+    if (!latest) throw new api.Refused(0, "There is no picture yet.");
+    handOver(latest, `picture-${now()}.png`);
+  });
+  on("new", () => showStarts(model, colours, easel));
+
+  // Styles.
+  on("random", () => moods.random());
+  on("upload", () => byId("photo-file").click());
+  onFile("photo-file", (file) => trying(() => moods.ofPhoto(file)));
+  on("draw", () => samples.draw());
+
+  // The picture, the page.
+  on("compare", () => compare.toggle());
+  on("pin", () => compare.pin());
+  on("theme", switchTheme);
+  on("keys", () => byId("shortcuts").showModal());
+  startShortcuts({
+    "[": () => resize(state.size - Math.max(1, Math.round(state.size / 6))),
+    "]": () => resize(state.size + Math.max(1, Math.round(state.size / 6))),
+    digit: (n) => classes[n - 1] && palette.choose(classes[n - 1].id),
+  });
+  await moods.start();
+  live.changed(true);
+}
+
+function showTool(name) {
+  byId("tools").dataset.chosen = name;
+  for (const button of document.querySelectorAll("[data-tool]")) {
+    const chosen = button.dataset.tool === name;
+    button.setAttribute("aria-checked", chosen);
+    button.tabIndex = chosen ? 0 : -1;
+  }
+  byId("erases").hidden = name !== "eraser";
+}
+
+/** The maps to start from, and one that is nothing but background. */
+async function showStarts(model, colours, easel) {
+  const list = byId("starts-list");
+  if (!list.children.length) {
+    const maps = await Promise.all(Array.from({ length: model.maps }, (_, i) => api.startMap(i, model.bits)));
+    maps.push(maps[0].slice().fill(model.background));
+    list.append(...maps.map((ids, i) => {
+      const canvas = document.createElement("canvas");
+      drawMap(canvas, new LabelMap(model.width, model.height, ids), colours);
+      const tile = make("button", { className: "tile" }, canvas);
+      tile.setAttribute("aria-label", i < maps.length - 1 ? `Map ${i + 1}` : "Nothing but background");
+      tile.addEventListener("click", () => {
+        byId("starts").close();
+        easel.replace(ids);
+      });
+      return tile;
+    }));
+  }
+  byId("starts").showModal();
+}
+
+trying(start);

@@ -1,0 +1,122 @@
+// The style of the picture: one from the gallery, drawn or of a photo, or anything between two of them.
+//
+// A style is {name, image, latent} or, for models whose styles are no vectors, {name, image, seed}.
+
+import { getStyles, styleOfPhoto, styleOfSeed } from "./api.js";
+import { byId, make, reveal } from "./dom.js";
+
+export const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 1000000;
+
+export class Moods {
+  /** begins() is called before the style of the picture changes, changed() afterwards. */
+  constructor(model, begins, changed) {
+    Object.assign(this, { model, begins, changed });
+    this.ends = { from: null, to: null };
+    this.active = "from";
+    byId("moods").hidden = model.style === "none";
+    byId("mood").hidden = model.style !== "vector";
+    byId("upload").hidden = !model.photos;
+    let sliding = false;
+    byId("mix").addEventListener("input", () => {
+      if (!sliding) begins();
+      sliding = true;
+      changed();
+    });
+    byId("mix").addEventListener("change", () => { sliding = false; });
+    for (const end of ["from", "to"]) {
+      byId(`well-${end}`).addEventListener("click", () => { this.active = end; this.#show(); });
+    }
+  }
+
+  /** Fills the gallery, and takes its first style or a drawn one. */
+  async start() {
+    if (this.model.style === "none") return;
+    const found = await getStyles();
+    const styles = found.map(({ name, latent }, i) => ({ name, latent, image: `/api/styles/${i}` }));
+    for (const style of styles) this.#addTile(style);
+    this.#take(styles[0] ?? await this.ofSeed(1));
+  }
+
+  /** How much of the other end, 0 to 1. */
+  get mix() {
+    return this.ends.to ? Number(byId("mix").value) / 100 : 0;
+  }
+
+  /** The style as the service takes it: {}, {seed} or {latent}. */
+  get fields() {
+    const { from, to } = this.ends;
+    if (!from) return {};
+    if (!from.latent) return { seed: from.seed };
+    const latent = to ? from.latent.map((a, i) => (1 - this.mix) * a + this.mix * to.latent[i]) : from.latent;
+    return { latent: JSON.stringify(latent) };
+  }
+
+  /** The style that a seed draws. */
+  async ofSeed(seed, image = null) {
+    const name = `seed ${seed}`;
+    return this.model.style === "vector" ? { name, image, latent: await styleOfSeed(seed) } : { name, image, seed };
+  }
+
+  async random(seed = randomSeed()) {
+    this.take(await this.ofSeed(seed));
+  }
+
+  /** Takes the style of a photo. */
+  async ofPhoto(file) {
+    const latent = await styleOfPhoto(file);
+    this.take({ name: file.name.replace(/\.\w+$/, ""), image: URL.createObjectURL(file), latent });
+  }
+
+  /** Sets the end of the slider that is chosen; the gallery keeps the style. */
+  take(style) {
+    this.begins();
+    this.#take(style);
+    this.changed();
+  }
+
+  /** What a style that was drawn looks like is known when its picture is there. */
+  pictured(image) {
+    const end = this.mix === 0 ? this.ends.from : this.mix === 1 ? this.ends.to : null;
+    if (!end || end.image) return;
+    end.image = image();
+    this.#show();
+  }
+
+  #take(style) {
+    const first = this.active === "to" && !this.ends.to;
+    this.ends[this.active] = style;
+    if (first) byId("mix").value = 50;
+    if (![...byId("gallery").children].some((tile) => tile.mood === style)) this.#addTile(style);
+    this.#show();
+  }
+
+  #show() {
+    for (const [end, style] of Object.entries(this.ends)) {
+      const well = byId(`well-${end}`);
+      face(well, style?.name ?? "choose another", style?.image);
+      well.setAttribute("aria-pressed", this.active === end);
+      well.setAttribute("aria-label", `${end === "from" ? "Style" : "Other style"}: ${style?.name ?? "none"}`);
+    }
+    byId("mix").disabled = !this.ends.to;
+    for (const tile of byId("gallery").children) {
+      face(tile, tile.mood.name, tile.mood.image);
+      const chosen = tile.mood === this.ends[this.active];
+      tile.setAttribute("aria-pressed", chosen);
+      if (chosen) reveal(byId("gallery"), tile);
+    }
+  }
+
+  #addTile(style) {
+    const tile = make("button", { className: "tile", title: style.name, mood: style });
+    tile.addEventListener("click", () => this.take(style));
+    byId("gallery").append(tile);
+  }
+}
+
+/** A style as a button shows it. */
+function face(button, name, image) {
+  button.classList.toggle("empty", !image);
+  if (button.dataset.face === `${name} ${image}`) return;
+  button.dataset.face = `${name} ${image}`;
+  button.replaceChildren(...(image ? [make("img", { src: image, alt: "" })] : []), make("span", { textContent: name }));
+}

@@ -1,0 +1,54 @@
+"""`i2i memory`: the table, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from i2i.cli import main
+from i2i.commands import memory
+from i2i.footprint.prediction import Footprint
+
+CONF = Path(__file__).resolve().parent.parent / "conf/pix2pix_labels.yaml"
+GIB = 1 << 30
+
+
+def footprint(peak: float) -> Footprint:
+    return Footprint(weights=1, average=1, optimizers=1, gradients=1, peak=int(peak * GIB))
+
+
+@pytest.mark.parametrize(("room", "expected"), [(10, 7), (3, 0), (4, 1), (4.9, 1), (5, 2), (100, 97)])
+def test_the_largest_batch_is_on_the_line(room: float, expected: int) -> None:
+    assert memory.Line(2, footprint(5), 4, footprint(7)).largest(room * GIB) == expected
+
+
+def test_other_batches_are_on_the_line() -> None:
+    assert memory.Line(2, footprint(5), 4, footprint(7)).peak(16) == 19 * GIB
+
+
+def test_the_table_says_what_fits(pairs: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    flags = ["--data.source.root", str(pairs), "--batch", "3", "--card", "1GiB", "--card", "0.4GB"]
+    assert main(["memory", "-c", str(CONF), *flags]) == 0
+    shown = capsys.readouterr().out
+    assert "Photos of 32 x 64" in shown and "peak, batch 3" in shown
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.startswith(("32-true", "bf16"))}
+    assert set(rows) == {"32-true", "bf16-mixed"}  # a U-Net has no blocks to compute again
+    for peak, large, small in rows.values():
+        assert float(peak) < 0.1 and int(large) > 100 and small == "–"  # the driver's share alone is more
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--card", "huge"], "--card is 'huge'"),
+        (["--card", "0GiB"], "--card is '0GiB'"),
+        (["--batch", "0"], "--batch is 0"),
+        (["--trainer.precision", "64-true"], "precision is '64-true'; rehearsed are 32-true, bf16-mixed, 16-mixed"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(pairs: Path, capsys: Any, flags: list[str], message: str) -> None:
+    assert main(["memory", "-c", str(CONF), "--data.source.root", str(pairs), *flags]) == 1
+    assert message in capsys.readouterr().err
