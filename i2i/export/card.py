@@ -22,6 +22,7 @@ from i2i.semantics import LabelSemantics
 _FAMILIES = {
     "SPADEGenerator": "SPADE",
     "OASISGenerator": "OASIS",
+    "SEANGenerator": "SEAN",
     "GlobalGenerator": "pix2pixHD",
     "LocalEnhancer": "pix2pixHD",
     "UNetGenerator": "pix2pix",
@@ -119,6 +120,8 @@ def _about(model: Model) -> str:
 def _style(model: Model) -> str:
     if isinstance(model.encoder, InstanceEncoder):
         return "The looks of each instance come from a photo, or are drawn from what was seen in training."
+    if model.generator.regional:
+        return "The style of each region is that of a region of a photo, or is drawn from what was seen in training."
     if model.encoder is not None:
         return "The style is that of a photo, a vector, or drawn at random."
     if isinstance(model.generator, UNetGenerator):

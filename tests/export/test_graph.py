@@ -16,12 +16,14 @@ from i2i.errors import InputError
 from i2i.export.conditions import TracedMap, TracedNoise, edges_of, padded_to
 from i2i.export.graph import Graph
 from i2i.export.traceable import PictureNorm
+from i2i.label_regions import class_regions
 from i2i.nn.norm import InstanceNorm2d
 from i2i.nn.pix2pixhd import GlobalGenerator
 from i2i.nn.spade import SPADEGenerator
-from i2i.noise import PixelNoiseMap, RegionNoiseMap, class_regions
+from i2i.noise import PixelNoiseMap, RegionNoiseMap
+from i2i.pixels import padded
 from i2i.semantics import LabelSemantics, SemanticMap, instance_edges
-from i2i.synthesizer import Synthesizer, padded
+from i2i.synthesizer import Synthesizer
 from tests.export.families import NAMES, model
 
 
