@@ -280,12 +280,14 @@ class Translator(TwoPlayerModule):
         All processes come here together, and each gives its history of pictures.
         """
         checkpoint["i2i"] = self._description()
+        checkpoint["unwritten"] = {name: float(value) for name, value in self.unwritten.items()}
         if self.history is not None:
             checkpoint["history"] = of_all_processes(self.history.state())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See :func:`i2i.continuation.fit_to_run`. A history of pictures that is not there begins anew."""
         fit_to_run(checkpoint, self._description(), self.objective.state_dict(prefix="objective."))
+        self.unwritten = checkpoint.get("unwritten", {})
         histories = checkpoint.get("history", [])
         if self.history is not None and self.global_rank < len(histories):
             self.history.restore(histories[self.global_rank])

@@ -62,6 +62,7 @@ class TwoPlayerModule(pl.LightningModule):
         self.accumulate = accumulate
         self.clip = clip
         self._last_step_ended: float | None = None
+        self.unwritten: dict[str, Any] = {}  # the newest values since the last row; some terms come now and then
 
     def players(self) -> tuple[Iterable[nn.Parameter], Iterable[nn.Parameter]]:
         """The parameters that the generator's and the discriminator's optimizer step."""
@@ -181,9 +182,11 @@ class TwoPlayerModule(pl.LightningModule):
             values["images_per_second"] = images * self.trainer.world_size / (now - self._last_step_ended)
             self.log("images_per_second", values["images_per_second"], prog_bar=True, logger=False, batch_size=images)
         self._last_step_ended = now
+        self.unwritten |= values
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.trainer.fit_loop.total_batch_idx + 1) % every == 0:
-            self.record(values)
+            self.record(self.unwritten)
+            self.unwritten = {}
 
     def record(self, values: Mapping[str, Any]) -> None:
         """Write a row into the logs, at once, so that a checkpoint of this step is later than its row.

@@ -126,7 +126,7 @@ def replaced(name: str, content: bytes) -> Callable[[Path], object]:
             "model.safetensors: truncated or replaced, its size is not the one in config.json",
         ),
         (flipped, "model.safetensors: damaged or replaced, its SHA-256 is not the one in config.json"),
-        (another_width, "the recipe of its generator is damaged"),
+        (another_width, "cannot be built from its recipe"),
     ],
 )
 def test_what_is_damaged_is_one_line(damage: Callable[[Path], object], message: str, folder: Path) -> None:
