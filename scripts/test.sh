@@ -8,5 +8,5 @@ source scripts/environment.sh
 i2i_install test
 export NO_ALBUMENTATIONS_UPDATE=1
 # A process a core, of one thread each, which torch's operations on small tensors use better than several.
-export OMP_NUM_THREADS=1
-exec .venv/bin/python -m pytest --numprocesses "$(nproc)" "$@"
+processes="$(nproc)"
+OMP_NUM_THREADS=1 exec .venv/bin/python -m pytest --numprocesses "$processes" "$@"
