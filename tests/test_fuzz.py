@@ -37,19 +37,18 @@ from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics
 
 CONFIG = Path(__file__).resolve().parent / "conf/folder.yaml"
-FOLDER = Path(tempfile.mkdtemp(prefix="i2i-fuzz-"))
+FOLDER = Path()  # of these tests; the fixture below chooses it
 ENCODING = LabelEncoding(ClassTable(["a", "b", "c"], [[255, 0, 0], [0, 255, 0], [0, 0, 255]]), unknown=[255])
 IDS = np.array([[0, 1, 2, 255], [2, 1, 0, 0]] * 3, dtype=np.uint8)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _memory() -> Iterator[None]:
+def _folder_and_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    global FOLDER
+    FOLDER = tmp_path_factory.mktemp("fuzz")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_500_000, "kilobytes"
-    for path in FOLDER.iterdir():
-        path.unlink()
-    FOLDER.rmdir()
 
 
 def examples(quick: int, many: int, **strategies: Any) -> Callable[[Callable[..., None]], Any]:
@@ -169,14 +168,15 @@ def test_class_tables(content: bytes, ids: list[int]) -> None:
 
 
 def model() -> bytes:
+    torch.manual_seed(0)
     generator = SPADEGenerator(3, style_dim=2, width=1, hidden=2, base_size=(1, 1))
-    path = FOLDER / "sound.ckpt"
-    resize = Fixed((32, 64))
-    save_model(path, generator, LabelSemantics(3), StyleEncoder(2, width=1, size=16), encoding=ENCODING, resize=resize)
-    return path.read_bytes()
+    encoder, resize = StyleEncoder(2, width=1, size=16), Fixed((32, 64))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.ckpt"
+        save_model(path, generator, LabelSemantics(3), encoder, encoding=ENCODING, resize=resize)
+        return path.read_bytes()
 
 
-torch.manual_seed(0)
 MODEL = model()
 LEGACY = io.BytesIO()
 torch.save(torch.load(io.BytesIO(MODEL), weights_only=True), LEGACY, _use_new_zipfile_serialization=False)

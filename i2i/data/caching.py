@@ -168,13 +168,7 @@ class Job:
                 wrong = str(error).partition("; ")[0]
         own, identity, first = self.manifest.shards(name)[number], self.manifest.identity, number % len(self.roots)
         root = max(self.roots[first:] + self.roots[:first], key=_room) if there is None else there.parent
-        try:
-            write_atomically(root / own, lambda file: write_shard(file, self._samples(name, number), identity))
-        except OSError as error:
-            raise InputError(
-                f"cannot write {root / own}: {error.strerror or error}; run again, it goes on; further folders may be "
-                f"named behind the first"
-            ) from error
+        write_atomically(root / own, lambda file: write_shard(file, self._samples(name, number), identity))
         return False, wrong
 
     def count(self, name: str, number: int) -> int:

@@ -227,6 +227,11 @@ def test_changed_files_are_not_mixed_with_old_ones(root: Path, tmp_path: Path, w
         cached(DataModule(Folder(str(root)), Fixed((16, 16))), tmp_path / "cache")
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(root: Path) -> None:
+    with pytest.raises(InputError, match=r"^[^\n]*/proc/cache[^\n]*$"):
+        cached(DataModule(Folder(str(root)), Fixed((16, 16))), Path("/proc/cache"))
+
+
 def test_an_unusable_sample_is_named(root: Path, tmp_path: Path) -> None:
     (root / "train/photos/train3.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"train3\.png: not an image"):
