@@ -94,7 +94,7 @@ def test_traced_networks_train_the_same_and_other_maps_compile_nothing_anew(part
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [spade, oasis])
+@pytest.mark.parametrize("parts", [spade])
 def test_compiled_networks_train_the_same(parts: Any) -> None:
     torch._dynamo.reset()
     plain, compiled = player(parts), player(parts)
@@ -103,5 +103,5 @@ def test_compiled_networks_train_the_same(parts: Any) -> None:
 
 
 def test_networks_that_read_patterns_are_left_alone() -> None:
-    assert parts_of(spade()[0]) == parts_of(oasis()[0]) == []
+    assert parts_of(spade()[0]) == parts_of(oasis()[0]) == parts_of(oasis()[1]) == []
     assert parts_of(nn.Conv2d(1, 1, 1)) == parts_of(None) == []
