@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ def peak_bytes(work: Callable[[], Any], device: torch.device) -> int:
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells of GPUs it cannot find
+    gc.collect()  # what earlier work left in cycles would count as released by this work
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as record:
         work()
     assert record.profiler is not None and record.profiler.kineto_results is not None
