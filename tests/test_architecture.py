@@ -60,6 +60,7 @@ FLOORS = {
     "i2i.warm_start": 3,
     "i2i.two_player": 3,
     "i2i.separate_ddp": 3,
+    "i2i.adversarial_module": 3,
     "i2i.translator": 3,
     "i2i.styles": 3,
     "i2i.drawing": 3,
