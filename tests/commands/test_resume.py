@@ -107,8 +107,13 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
 def test_several_steps_of_the_discriminator_go_on_exactly(
     root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], schedule: str, stops: dict[int, int]
 ) -> None:
-    """Three to one of the generator, in epochs of four steps of two batches; interrupted within a round."""
+    """Three to one of the generator, in epochs of four steps of two batches; interrupted within a round.
+
+    With the optimizer whose steps they are in the first of the Wasserstein GANs.
+    """
     more = ["--model.discriminator_steps", "3", "--model.schedule", schedule]
+    more += ["--model.optimizer_d", "i2i.losses.clipped.ClippedRMSprop"]
+    more += ["--model.optimizer_d.lr", "1e-3", "--model.optimizer_d.limit", "0.02"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert run(root, whole, *more) == 0
     for batch, steps in stops.items():
@@ -117,6 +122,9 @@ def test_several_steps_of_the_discriminator_go_on_exactly(
     assert run(root, broken, *more) == 0
     assert f"Continuing from {broken / 'checkpoints/last.ckpt'}, step {steps}\n" in capfd.readouterr().out
     assert differences(whole, broken) == []
+    content = torch.load(whole / "checkpoints/last.ckpt", weights_only=True)
+    critic = [tensor for name, tensor in content["state_dict"].items() if ".original" in name and "discrim" in name]
+    assert critic and max(float(weight.abs().max()) for weight in critic) == pytest.approx(0.02)
     pushed = [row["generator/adversarial"] != "" for row in log(whole) if row["discriminator/real"]]
     assert pushed == [i in (4, 5, 10, 11) for i in range(16)]
 
