@@ -77,13 +77,13 @@ class LatentStrips:
     arithmetic: list[Row]
 
     @property
-    def sheet(self) -> Pixels:
-        """(H, W, 3) uint8, the strips; each begins with what was given beside the latents."""
-        return _sheet(self.strips)
+    def sheet(self) -> Pixels | None:
+        """(H, W, 3) uint8, the strips, each after what was given beside the latents; None where there are none."""
+        return _sheet(self.strips) if self.strips else None
 
     @property
     def arithmetic_sheet(self) -> Pixels | None:
-        """(H, W, 3) uint8, the arithmetic."""
+        """(H, W, 3) uint8, the arithmetic; None where none was asked for."""
         return _sheet(self.arithmetic) if self.arithmetic else None
 
     @property
@@ -119,7 +119,8 @@ def latent_strips(
             things given, such as label maps, whose rows then have the same latents.
         pairs: from where to where; by default they are drawn.
         arithmetic: what to add and to take away.
-        count: how many pairs are drawn: the first from ``seed`` to ``seed + 1``, the second from ``seed + 2``, ….
+        count: how many pairs are drawn: the first from ``seed`` to ``seed + 1``, the second from ``seed + 2``, …; 0 for
+            arithmetic alone.
         steps: pictures of a strip, both ends included.
         ways: see :data:`i2i.latents.Way`.
         seed: of the first latent that is drawn.
@@ -132,7 +133,7 @@ def latent_strips(
         InputError: a number out of range, an empty group, or a place that the model does not have.
     """
     each = list(spaces) if isinstance(spaces, Sequence) else [spaces]
-    for what, number, least in (("count", count, 1), ("steps", steps, 2), ("seed", seed, 0), ("spaces", len(each), 1)):
+    for what, number, least in (("count", count, 0), ("steps", steps, 2), ("seed", seed, 0), ("spaces", len(each), 1)):
         if number < least:
             raise InputError(f"{what} is {number}; allowed are {least} and more")
     drawn = pairs or [(seed + 2 * i, seed + 2 * i + 1) for i in range(count)]
@@ -203,7 +204,7 @@ def _sheet(rows: Sequence[Row]) -> Pixels:
     for row in rows:
         first = [] if row.given is None else [row.given]
         if any(photo is not None for photo in row.photos):
-            title, cells = f"{row.title.split(' · ')[0]}: photos", [*[None] * len(first), *row.photos]
-            bands.append(Band(title, cells, [""] * len(cells)))
+            cells = [*[None] * len(first), *row.photos]
+            bands.append(Band("photos of the row below", cells, [""] * len(cells)))
         bands.append(Band(row.title, [*first, *row.pictures], [*[""] * len(first), *row.captions]))
     return banded_sheet(bands)

@@ -30,6 +30,8 @@ def run(arguments: Sequence[str]) -> int:
     free = partial(check_free, options.out, options.overwrite, "pictures", _check_ours)
     free()  # before the work
     pairs, arithmetic = _pairs(options), _arithmetic(options)
+    if not options.count and arithmetic is None and not pairs:
+        raise InputError("--count is 0, which leaves nothing to draw: allowed with --towards, --away and --base")
     spaces = _spaces(options)
     ways = BOTH if options.way == "both" else (options.way,)
     with Progress() as bar:
@@ -46,7 +48,8 @@ def run(arguments: Sequence[str]) -> int:
         )
     with whole_folder(options.out, free) as folder:
         _write(folder, found, several=len(spaces) > 1)
-    print(f"wrote {options.out / _STRIPS}" + (f" and {options.out / _ARITHMETIC}" if found.arithmetic else ""))
+    sheets = [name for name, rows in ((_STRIPS, found.strips), (_ARITHMETIC, found.arithmetic)) if rows]
+    print(f"wrote {' and '.join(str(options.out / name) for name in sheets)}")
     print(f"every picture is in {options.out / _PICTURES}, the latents are in {options.out / _LATENTS}")
     return 0
 
@@ -96,9 +99,9 @@ def _write(folder: Path, found: LatentStrips, several: bool) -> None:
         own = folder / _PICTURES / (f"{row.name}_{row.space}" if several else row.name)
         for number, picture in enumerate(row.pictures):
             write_png(own / f"{number:02d}.png", picture)
-    write_png(folder / _STRIPS, found.sheet)
-    if found.arithmetic_sheet is not None:
-        write_png(folder / _ARITHMETIC, found.arithmetic_sheet)
+    for name, sheet in ((_STRIPS, found.sheet), (_ARITHMETIC, found.arithmetic_sheet)):
+        if sheet is not None:
+            write_png(folder / name, sheet)
     arrays: dict[str, Any] = {name: latents.numpy() for name, latents in found.latents.items()}
     write_atomically(folder / _LATENTS, lambda file: np.savez(file, **arrays))
 
@@ -131,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base", metavar="PLACE", help="from where: base + by * (mean of towards - mean of away)")
     text = "how far, one number or more (default 0 0.5 1 1.5)"
     parser.add_argument("--by", nargs="+", type=float, default=[0.0, 0.5, 1.0, 1.5], metavar="NUMBER", help=text)
-    parser.add_argument("--count", type=int, default=3, help="strips that are drawn (default 3)")
+    parser.add_argument(
+        "--count", type=int, default=3, help="strips between drawn latents (default 3; 0 for arithmetic alone)"
+    )
     parser.add_argument("--steps", type=int, default=9, help="pictures of a strip, its ends included (default 9)")
     parser.add_argument("--way", choices=[*BOTH, "both"], default="both", help="how they go (default both)")
     parser.add_argument("--seed", type=int, default=0, help="of the first latent drawn; the next has the next seed")
