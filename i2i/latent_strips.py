@@ -109,8 +109,10 @@ def latent_strips(
     >>> found = latent_strips(space, count=2, steps=5, seed=7)  # between seeds 7 and 8, and between 9 and 10
     >>> [row.name for row in found.strips]
     ['strip0_spherical', 'strip0_linear', 'strip1_spherical', 'strip1_linear']
-    >>> found.strips[0].pictures.shape, found.latents["strip0_linear"].shape
-    ((5, 64, 64, 3), (5, 6))
+    >>> found.strips[0].pictures.shape
+    (5, 64, 64, 3)
+    >>> found.latents["strip0_linear"].shape
+    torch.Size([5, 6])
     >>> evening = Arithmetic(towards=["evening.jpg", "dusk.jpg"], away=["noon.jpg"], base=3)
     >>> sheet = latent_strips(space, [("noon.jpg", "evening.jpg")], evening).arithmetic_sheet
 
