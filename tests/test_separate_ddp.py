@@ -150,6 +150,9 @@ def half(rank: int) -> dict[str, Any]:
     parts = build("spade", accumulate=2)
     steps, _ = train_in_two(rank, parts)
     found["accumulated"] = parts.state_dict(), steps
+    rounds = build("spade", discriminator_steps=2)
+    steps, _ = train_in_two(rank, rounds)
+    found["rounds"] = rounds.state_dict(), steps
     found["sent"] = {accumulate: bytes_by_turn(rank, accumulate) for accumulate in (1, 2)}
     return found
 
@@ -194,12 +197,17 @@ def test_two_processes_train_as_one(halves: list[dict[str, Any]], kind: str) -> 
             assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-7)
 
 
-def test_accumulating_processes_are_one_that_accumulates(halves: list[dict[str, Any]]) -> None:
-    model = build("spade", accumulate=2)
+@pytest.mark.parametrize(
+    ("name", "options"), [("accumulated", {"accumulate": 2}), ("rounds", {"discriminator_steps": 2})]
+)
+def test_processes_that_do_not_step_both_players_with_every_batch_are_one_that_does_not(
+    halves: list[dict[str, Any]], name: str, options: dict[str, int]
+) -> None:
+    model = build("spade", **options)
     steps, _ = train(model)
     for one in halves:
-        compare(one["accumulated"][0], model.state_dict())
-        for ours, theirs in zip(one["accumulated"][1], steps, strict=True):
+        compare(one[name][0], model.state_dict())
+        for ours, theirs in zip(one[name][1], steps, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-7)
 
 

@@ -22,6 +22,9 @@ from i2i.nn.constant import constant_weights
 Features = Sequence[Sequence[Tensor]]
 """A discriminator's output: a list over scales of lists over layers, the logits last."""
 
+STYLE_TERM = "divergence"
+"""The generator's only term that depends on the encoded style itself; all others depend on the picture alone."""
+
 
 class View(nn.Module, ABC):
     """What the discriminator is shown of a batch: crops, or augmented pictures."""
@@ -56,9 +59,14 @@ class BaseObjective(nn.Module, ABC):
         vgg_imagenet_norm: see :class:`i2i.nn.features.VGG19Features`.
         views: what is done, one after the other, to what the discriminator is shown, in both players' steps.
 
+    Attributes:
+        sums: names of the terms that are sums over the batch; all others are means.
+
     Raises:
         InputError: a negative weight, or a VGG19 file that cannot be used.
     """
+
+    sums: frozenset[str] = frozenset({STYLE_TERM})
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from i2i.checkpoint import write_atomically
 from i2i.classes import ClassTable
-from i2i.data.datamodule import collate
+from i2i.data.loading import collate
 from i2i.evaluation.evaluation import Evaluation
 from i2i.evaluation.measures import SegmentationMeasure
 from i2i.pictures import Pixels, to_pixels, visible

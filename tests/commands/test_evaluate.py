@@ -19,8 +19,9 @@ from torchvision import models
 
 from i2i.checkpoint import save_model
 from i2i.cli import main
-from i2i.data.datamodule import DataModule, collate
+from i2i.data.datamodule import DataModule
 from i2i.data.folder import Folder
+from i2i.data.loading import collate
 from i2i.data.transforms import Fixed
 from i2i.evaluation.painter import Painter
 from i2i.metrics.judges import TrainedJudge

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from i2i.data import CamVid, Cityscapes, DataModule, Fixed, NoResize, ResizeAndCrop
-from i2i.data.datamodule import Loader
+from i2i.data.loading import Loader
 from i2i.errors import InputError
 
 Batch = dict[str, Any]

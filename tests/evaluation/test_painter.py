@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2i.data.datamodule import DataModule, collate
+from i2i.data.datamodule import DataModule
+from i2i.data.loading import collate
 from i2i.errors import InputError
 from i2i.evaluation.painter import Painter
 from i2i.metrics.collected import key
