@@ -14,9 +14,13 @@ from rich.progress import Progress
 from i2i.checkpoint import write_atomically
 from i2i.commands.arguments import Parser
 from i2i.errors import InputError
+from i2i.foundations.latent import LatentGenerator
+from i2i.foundations.latents import SampleLatents
+from i2i.foundations.sampler import Sampler
 from i2i.latent_space import LatentSpace, Place
 from i2i.latent_strips import BOTH, Arithmetic, LatentStrips, latent_strips
 from i2i.map_latents import MapLatents, latent_length
+from i2i.model_folder import load_parts
 from i2i.pictures import write_png
 from i2i.synthesizer import Synthesizer
 from i2i.whole_folder import check_free, whole_folder
@@ -55,20 +59,33 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _spaces(options: Any) -> list[LatentSpace]:
-    """The model's latent space over each of the maps."""
-    synthesizer = Synthesizer.load(options.model, device=options.device, ema=not options.raw)
+    """The model's latent space over each of the maps, or of the classes."""
+    parts = load_parts(options.model, ema=not options.raw)
+    if isinstance(parts["generator"], LatentGenerator):
+        return _of_samples(options, parts)
     try:
-        latent_length(synthesizer.generator)
+        latent_length(parts["generator"])
     except InputError as error:
         raise InputError(f"{options.model}: {error}") from error
+    if options.classes:
+        raise InputError(f"{options.model} makes pictures of maps; --classes is for models of samples")
     if not options.labels:
         raise InputError(f"{options.model} makes pictures of maps: name one or more with --labels MAP")
     instances: list[Path | None] = options.instances or [None] * len(options.labels)
     if len(instances) != len(options.labels):
-        raise InputError(
-            f"--labels names {len(options.labels)} maps, --instances {len(instances)}; allowed are as many"
-        )
+        raise InputError(f"--labels names {len(options.labels)} maps, --instances {len(instances)}; it takes as many")
+    synthesizer = Synthesizer(**parts, device=options.device)
     return [MapLatents(synthesizer, *maps) for maps in zip(options.labels, instances, strict=True)]
+
+
+def _of_samples(options: Any, parts: dict[str, Any]) -> list[LatentSpace]:
+    if options.labels or options.instances:
+        raise InputError(f"{options.model} is a model of samples, and takes no maps; leave --labels out")
+    sampler = Sampler(parts["generator"], parts["semantics"], parts["encoder"], options.device)
+    try:
+        return [SampleLatents(sampler, label) for label in options.classes or [None]]
+    except InputError as error:
+        raise InputError(f"{options.model}: {error}; see --classes") from error
 
 
 def _pairs(options: Any) -> list[tuple[Place, Place]]:
@@ -124,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="folder for the sheets, pictures and latents")
     text = "the map or maps whose pictures are made (images, for a model that translates them)"
     parser.add_argument("--labels", nargs="+", type=Path, metavar="MAP", help=text)
+    text = "for a model of samples of classes: whose samples, one class or more"
+    parser.add_argument("--classes", nargs="+", type=int, metavar="CLASS", help=text)
     parser.add_argument("--instances", nargs="+", type=Path, metavar="MAP", help="as many; else class borders serve")
     text = "where strips begin; without --from and --to they are drawn"
     parser.add_argument("--from", nargs="+", dest="begin", metavar="PLACE", help=text)

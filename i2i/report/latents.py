@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2i.data.datamodule import collate
+from i2i.data.loading import collate
 from i2i.evaluation.painter import Painter
-from i2i.latent_space import LatentSpace
 from i2i.latent_strips import Arithmetic, Row, latent_strips
 from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels, to_pixels
@@ -22,8 +21,8 @@ from i2i.styles import random_of
 _STEPS, _GROUP, _LISTED = 7, 4, 400
 
 
-class ItemLatents(LatentSpace):
-    """The pictures of one item of a data set as functions of the style alone.
+class ItemLatents:
+    """A :class:`i2i.latent_space.LatentSpace`: the pictures of one item of a data set as functions of the style alone.
 
     Args:
         painter: of a model whose style is a vector.
@@ -33,15 +32,10 @@ class ItemLatents(LatentSpace):
     def __init__(self, painter: Painter, item: dict[str, Any]) -> None:
         assert painter.generator.style_dim is not None
         self.title = ""
-        self.given = None
-        self._length = painter.generator.style_dim
+        self.given: Pixels | None = None
+        self.style_dim = painter.generator.style_dim
         self._painter = painter
         self._batch = collate([item])
-
-    @property
-    def style_dim(self) -> int:
-        """Length of a latent."""
-        return self._length
 
     def latents(self, count: int, seed: int) -> Tensor:
         """(count, style_dim), as the generator draws them."""
