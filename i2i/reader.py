@@ -35,8 +35,7 @@ class Reader:
     """
 
     def __init__(self, semantics: Semantics, encoding: LabelEncoding | None, resize: Resize | None) -> None:
-        if not isinstance(semantics, LabelSemantics | ImageSemantics):
-            raise InputError("a model of samples without maps or images; i2i.foundations.sampler.Sampler draws them")
+        check_translates(semantics)
         self._semantics = semantics
         self._given_encoding = encoding
         self._resize = resize
@@ -79,3 +78,9 @@ class Reader:
         if not isinstance(labels, Tensor | np.ndarray):
             labels = self.batch(labels, own_size=True)[0][1][0]
         return self.encoding.classes.colourise(labels.cpu().numpy() if isinstance(labels, Tensor) else labels)
+
+
+def check_translates(semantics: Semantics) -> None:
+    """Raise :class:`InputError` where a model has another condition than label maps or images."""
+    if not isinstance(semantics, LabelSemantics | ImageSemantics):
+        raise InputError("a model of samples without maps or images; i2i.foundations.sampler.Sampler draws them")

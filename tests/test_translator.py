@@ -15,6 +15,7 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from i2i import draws
 from i2i.benchmark.memory import KeptForBackward
 from i2i.checkpoint import load_file
 from i2i.classes import ClassTable, LabelEncoding
@@ -24,6 +25,7 @@ from i2i.data.transforms import Fixed
 from i2i.errors import InputError
 from i2i.losses.adversarial import HingeLoss
 from i2i.losses.objective import Objective
+from i2i.losses.variational import VariationalObjective
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.spade import SPADEGenerator
@@ -228,6 +230,23 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     expected = dict(whole.discriminator.named_parameters())
     for name, parameter in parts.discriminator.named_parameters():
         torch.testing.assert_close(parameter, expected[name], rtol=1e-9, atol=1e-12)
+
+
+def test_an_accumulated_evidence_bound_is_that_of_one_large_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its divergence is a mean, to be taken once; and no discriminator stands between generator and photo."""
+    monkeypatch.setattr(draws, "normal", lambda shape, device, dtype: torch.full(shape, 0.7, dtype=dtype))
+    data, trained = items(4, torch.float64), []
+    for accumulate in (1, 2):
+        module = translator(True, objective=VariationalObjective(30.0), ema_decay=0.0, accumulate=accumulate).double()
+        for layer in module.modules():
+            if hasattr(layer, "parametrizations"):
+                layer.parametrizations.weight[0].refine = lambda *_: None
+        before = state(module)
+        train(module, data, batch_size=4 // accumulate, precision="64-true")
+        trained.append(list(module.players()[0]))
+        assert not torch.equal(before["encoder.mean.weight"], module.encoder.mean.weight)
+    for whole, parts in zip(*trained, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("precision", ["32", "16-mixed"])
