@@ -53,6 +53,8 @@ def banded_sheet(bands: Sequence[Band], smallest: int = 96, largest: int = 256) 
             left = _GAP + x * (width + _GAP)
             if picture is not None:
                 place = (left + (width - picture.shape[1]) // 2, top + _TITLE + (height - picture.shape[0]) // 2)
+                around = (place[0] - 1, place[1] - 1, place[0] + picture.shape[1], place[1] + picture.shape[0])
+                draw.rectangle(around, outline="#e2e4e1")  # where pictures are white, too, one sees where they end
                 sheet.paste(Image.fromarray(picture), place)
             draw.text((left + width / 2, top + _TITLE + height + 1), caption, "#5d676f", font, anchor="ma")
     return np.asarray(sheet)
