@@ -15,6 +15,7 @@ from PIL import Image
 from i2i.checkpoint import save_model
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.transforms import Fixed
+from i2i.map_latents import MapLatents
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics
@@ -57,7 +58,7 @@ def test_the_examples_run(name: str, folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(folder)
     labels = np.zeros((96, 160), np.uint8)
     labels[50:] = 2
-    at_hand: dict[str, Any] = {"np": np, "torch": torch, "Mix": Mix, "labels": labels}
+    at_hand: dict[str, Any] = {"np": np, "torch": torch, "Mix": Mix, "MapLatents": MapLatents, "labels": labels}
     at_hand["synthesizer"] = Synthesizer.load("model.ckpt")
     ran = 0
     module = importlib.import_module(name)
