@@ -229,7 +229,8 @@ class Translator(TwoPlayerModule):
             shown, fake = self.history(batch, fake)
             semantics, photo = self.semantics.read(shown), shown["photo"]
         with self.turn(DISCRIMINATOR, boundary):
-            terms, watched = self.objective.discriminator(self.discriminator, semantics, fake, photo)
+            seen = self.generator.compared(semantics, fake, photo)
+            terms, watched = self.objective.discriminator(self.discriminator, *seen)
             self.guard(terms, DISCRIMINATOR, batch_index)
             self.descend(DISCRIMINATOR, self.objective.total(terms), boundary)
         return {name: term.detach() for name, term in terms.items()} | watched
@@ -248,7 +249,8 @@ class Translator(TwoPlayerModule):
             # The losses' gradient is taken at the picture first: the graphs of the discriminator and of VGG are gone
             # before the generator's backward pass needs its memory.
             picture = fake.detach().requires_grad_()
-            terms = self.objective.generator(self.discriminator, semantics, picture, photo, mean, logvar)
+            seen = self.generator.compared(semantics, picture, photo)
+            terms = self.objective.generator(self.discriminator, *seen, mean, logvar)
             if "divergence" in terms:  # a sum over the batch, and meant over the whole one
                 terms["divergence"] = terms["divergence"] * self.parts
             self.guard(terms, GENERATOR, batch_index)
