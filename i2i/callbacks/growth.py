@@ -45,7 +45,7 @@ class Grow(pl.Callback):
     def growth_at(self, epochs: float, stages: int) -> float:
         """The growth, in [0, stages], after so many epochs."""
         doublings, rest = divmod(epochs, self.hold + self.fade)
-        faded = (rest - self.hold) / self.fade if rest > self.hold else 0.0
+        faded = min((rest - self.hold) / self.fade, 1.0) if rest > self.hold else 0.0
         return min(doublings + faded, float(stages))
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -70,8 +70,8 @@ class Grow(pl.Callback):
         end, epochs = stages * (self.hold + self.fade), trainer.max_epochs
         if epochs is not None and 0 <= epochs <= end:
             raise InputError(
-                f"Grow: with hold {self.hold:g}, fade {self.fade:g} and {stages} stages the networks are grown out after "
-                f"{end:g} epochs, but the training ends after {epochs}; choose less, or a larger trainer.max_epochs"
+                f"Grow: with hold {self.hold:g}, fade {self.fade:g} and {stages} stages the networks are grown out "
+                f"after {end:g} epochs, but the training ends after {epochs}; choose less, or more trainer.max_epochs"
             )
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, DataModule) and data.resize.size is not None:

@@ -1,0 +1,1 @@
+"""The models that SPADE grew from, made of the same parts."""
