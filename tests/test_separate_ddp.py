@@ -126,7 +126,7 @@ def train(model: Translator, rank: int = 0, world: int = 1, **trainer: Any) -> t
     """Two epochs; of every batch each process takes its share. The terms of all steps, and the validation's error."""
     log = Log()
     quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary", "use_distributed_sampler")
-    callbacks = [log, *([Grow(0.5, 0.8)] if isinstance(model.generator, Growing) else [])]
+    callbacks = [log, *([Grow(0.3, 0.7)] if isinstance(model.generator, Growing) else [])]
     data = items(GLOBAL_BATCH * STEPS)[rank::world]
     loaders = [DataLoader(data, size // world) for size in (GLOBAL_BATCH // model.accumulate, 2)]
     with mock.patch.object(segmentation, "labelmix_mask", lambda maps: (maps.labels % 2 == 0)[:, None]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -33,7 +34,7 @@ class Grow(pl.Callback):
     Raises:
         InputError: an argument out of range; or, when training starts, a generator that cannot grow, a discriminator of
             other stages, or one that cannot judge the first size, networks under torch.compile, or a training that
-            ends before they are grown out.
+            has no whole epoch in which they are grown out.
     """
 
     def __init__(self, hold: float, fade: float) -> None:
@@ -68,10 +69,10 @@ class Grow(pl.Callback):
         if any(part._compiled_call_impl is not None for part in translator.modules()):
             raise InputError("Grow: networks that grow change their sizes; leave compile out")
         end, epochs = stages * (self.hold + self.fade), trainer.max_epochs
-        if epochs is not None and 0 <= epochs <= end:
+        if epochs is not None and 0 <= epochs < end + 1:
             raise InputError(
                 f"Grow: with hold {self.hold:g}, fade {self.fade:g} and {stages} stages the networks are grown out "
-                f"after {end:g} epochs, but the training ends after {epochs}; choose less, or more trainer.max_epochs"
+                f"after {end:g} epochs; trainer.max_epochs is {epochs}, and at least {math.ceil(end + 1)} are needed"
             )
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, DataModule) and data.resize.size is not None:

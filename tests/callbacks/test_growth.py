@@ -108,7 +108,10 @@ def test_memory_is_predicted_for_the_full_size(pairs: Path, capsys: pytest.Captu
     ("flags", "message"),
     [
         (["--trainer.callbacks.hold=0"], "Grow: hold 0.0, fade 1.0; these are epochs"),
-        (["--trainer.max_epochs=4"], "are grown out after 4 epochs, but the training ends after 4"),
+        (
+            ["--trainer.max_epochs=4"],
+            "are grown out after 4 epochs; trainer.max_epochs is 4, and at least 5 are needed",
+        ),
         (["--model.generator=i2i.nn.spade.SPADEGenerator"], "Grow: a SPADEGenerator cannot grow; use"),
         (["--model.compile=true"], "Grow: networks that grow change their sizes; leave compile out"),
         (

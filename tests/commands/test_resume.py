@@ -100,11 +100,11 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
     assert differences(uninterrupted, folder) == []
 
 
-@pytest.mark.parametrize("batch", [3, pytest.param(11, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batch", [3, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_run_that_grows_goes_on_exactly(root: Path, tmp_path: Path, batch: int) -> None:
     """Interrupted while a size is faded in: the first of three, or the second."""
     grow = ["-c", str(CONFIG.parent.parent.parent / "configs/options/growing.yaml")]
-    grow += ["--trainer.callbacks.hold=0.2", "--trainer.callbacks.fade=0.75"]
+    grow += ["--trainer.callbacks.hold=0.04", "--trainer.callbacks.fade=0.4"]
     assert run(root, tmp_path / "whole", *grow) == 0
     assert run(root, tmp_path / "broken", *grow, *misbehaving("SIGTERM", batch)) == 143
     stopped = torch.load(tmp_path / "broken/checkpoints/last.ckpt", weights_only=True)["state_dict"]
