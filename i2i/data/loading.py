@@ -79,7 +79,7 @@ class Loaders(LightningDataModule):
         if len(data) < self.batch_size * world:
             processes = f" on each of {world} processes" if world > 1 else ""
             raise InputError(
-                f"the training set has {len(data)} pairs, fewer than the batch_size {self.batch_size}{processes}; "
+                f"the training set has {len(data)} samples, fewer than the batch_size {self.batch_size}{processes}; "
                 f"allowed is a batch_size of 1 to {max(1, len(data) // world)}"
             )
         return self._loader(data, self.batch_size)

@@ -1,21 +1,22 @@
-"""The generator and the discriminator of progressive growing (Karras et al. 2018), without a condition.
+"""The generator and the discriminator of progressive growing (Karras et al. 2018), without a condition but a class.
 
-Both begin at 4 × 4 and double with every stage; :class:`i2i.callbacks.growth.Grow` says when. As there, features are
-normalised pixel by pixel (equation 2), and the discriminator is told how much the pictures of a batch vary (section 3).
+Both begin at 4×4 and double with every stage; :class:`i2i.callbacks.growth.Grow` says when. As there, features are
+normalised pixel by pixel (section 4.2), and the discriminator is told how much the images of a batch vary (section 3).
 Learning rates are not equalised: the weights start by Kaiming's rule and are trained as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from i2i import draws
 from i2i.condition import Condition
-from i2i.errors import InputError
-from i2i.nn.generator import Generator
+from i2i.foundations.condition import ClassCondition
+from i2i.foundations.convolutional import doublings
+from i2i.foundations.latent import LatentGenerator
 from i2i.nn.growth import Growing, Growth, reduced
 from i2i.nn.init import initialise
 from i2i.recipe import recorded
@@ -24,106 +25,83 @@ _MOST_CHANNELS = 512
 
 
 @recorded
-class ProgressiveGenerator(Generator, Growing):
-    """From a latent vector to a picture of ``4 · 2**stages`` pixels' height and width.
-
-    While it is smaller the picture is repeated pixel by pixel, so that it always has this size.
+class ProgressiveGenerator(LatentGenerator, Growing):
+    """Latent vector and class -> image. While it is smaller, each pixel is repeated to fill the full size.
 
     Args:
+        shape: (channels, size, size) of an image, the size 4 times a power of two; a stage for each doubling.
+        num_classes: classes that condition it; 0 for none.
         style_dim: length of the latent vector.
-        stages: doublings.
-        width: channels of the last stage; each one before has twice as many, up to 512.
-        image_channels: of the picture.
+        width: channels of the last stage; twice as many in each one before, up to 512.
 
     Raises:
-        InputError: a number below 1.
+        InputError: another size.
     """
 
-    def __init__(self, style_dim: int = 128, stages: int = 4, width: int = 32, image_channels: int = 3) -> None:
-        super().__init__()
-        self.style_dim = style_dim
-        self.growth = Growth(stages)
-        channels = _channels(width, stages, style_dim, image_channels)
-        self.first = nn.Linear(style_dim, channels[0] * 16)
+    def __init__(self, shape: Sequence[int], num_classes: int = 0, style_dim: int = 128, width: int = 16) -> None:
+        super().__init__(shape, num_classes, style_dim)
+        self.growth = Growth(doublings(shape))
+        channels = _channels(width, self.growth.stages)
+        self.first = nn.Linear(style_dim + num_classes, channels[0] * 16)
         self.stages = nn.ModuleList([_convolutions(channels[0], channels[0])])
         for before, after in pairwise(channels):
             self.stages.append(nn.Sequential(nn.Upsample(scale_factor=2), _convolutions(before, after)))
-        self.heads = nn.ModuleList(nn.Conv2d(count, image_channels, 1) for count in channels)
+        self.heads = nn.ModuleList(nn.Conv2d(count, shape[0], 1) for count in channels)
         initialise(self, "kaiming")
         self.release()
 
-    def forward(self, condition: Condition, style: Tensor | None = None) -> Tensor:
-        """Latent vectors (N, style_dim) -> (N, image_channels, H, W) in [-1, 1]; there is nothing in the condition."""
-        if style is None or tuple(style.shape) != (condition.batch, self.style_dim):
-            found = "none" if style is None else f"some of shape {tuple(style.shape)}"
-            raise InputError(f"the generator takes styles of shape {(condition.batch, self.style_dim)}, got {found}")
-        first = self.first(normalised(style)).view(len(style), -1, 4, 4)
+    def forward(self, condition: ClassCondition, style: Tensor | None = None) -> Tensor:
+        """(N, style_dim) -> (N, *shape) in [-1, 1]."""
+        assert style is not None, "a generator of samples takes a latent vector"
+        given = normalised(torch.cat([style, condition.one_hot(style.dtype)], 1))
         return self.growth.picture(
-            first, lambda stage, x: self.stages[stage](x), lambda stage, x: torch.tanh(self.heads[stage](x))
+            self.first(given).view(len(style), -1, 4, 4),
+            lambda stage, x: self.stages[stage](x),
+            lambda stage, x: torch.tanh(self.heads[stage](x)),
         )
-
-    def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor:
-        """(N, style_dim) of the standard normal distribution."""
-        assert self.style_dim is not None
-        if random is None:
-            return draws.normal((condition.batch, self.style_dim), condition.device)
-        return torch.randn(condition.batch, self.style_dim, generator=random).to(condition.device)
 
     def parts(self, stage: int) -> tuple[list[nn.Module], nn.Module]:
         """As :meth:`Growing.parts`."""
         return [self.stages[stage]], self.heads[stage]
 
     def compared(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
-        """As :meth:`Generator.compared`."""
+        """As :meth:`i2i.nn.generator.Generator.compared`."""
         return self.growth.compared(condition, fake, real)
 
 
 @recorded
 class ProgressiveDiscriminator(Growing):
-    """Judges pictures whole: the generator's stages the other way round.
+    """Image and class -> one logit: the generator's stages the other way round.
 
     Args:
-        stages, width, image_channels: as the generator's.
+        shape, num_classes, width: as the generator's.
 
     Raises:
-        InputError: a number below 1.
+        InputError: another size.
     """
 
-    independent = False  # what it says of a picture depends on the others, so real and fake are judged separately
+    independent = False  # what it says of an image depends on the others: real and fake ones are judged separately
 
-    def __init__(self, stages: int = 4, width: int = 32, image_channels: int = 3) -> None:
+    def __init__(self, shape: Sequence[int], num_classes: int = 0, width: int = 16) -> None:
         super().__init__()
-        self.growth = Growth(stages)
-        channels = _channels(width, stages, image_channels)
+        self.growth = Growth(doublings(shape))
+        channels = _channels(width, self.growth.stages)
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(image_channels, count, 1), nn.LeakyReLU(0.2)) for count in channels
+            nn.Sequential(nn.Conv2d(shape[0] + num_classes, count, 1), nn.LeakyReLU(0.2)) for count in channels
         )
-        last = [nn.Conv2d(channels[0] + 1, channels[0], 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten()]
-        self.stages = nn.ModuleList([nn.Sequential(Variation(), *last, nn.Linear(channels[0] * 16, 1))])
+        last = [nn.Conv2d(channels[0] + 1, channels[0], 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(channels[0], 1, 4)]
+        self.stages = nn.ModuleList([nn.Sequential(Variation(), *last)])
         for before, after in pairwise(channels):
             self.stages.append(nn.Sequential(_convolutions(after, before, norm=False), nn.AvgPool2d(2)))
         initialise(self, "kaiming")
         self.release()
 
-    def forward(self, condition: Condition, photo: Tensor) -> list[list[Tensor]]:
-        """Judge pictures.
-
-        Args:
-            condition: is not looked at.
-            photo: (N, image_channels, h, w) of the present size.
-
-        Returns:
-            The logits (N, 1), positive for real, in a list of layers in a list of scales.
-
-        Raises:
-            InputError: pictures of another size.
-        """
+    def forward(self, condition: ClassCondition, samples: Tensor) -> list[list[Tensor]]:
+        """Images (N, channels, h, w) of the present size -> logits (N, 1, 1, 1), as one scale and one layer."""
+        given = torch.cat([samples, condition.dense(samples.dtype)], 1)
         newest = self.growth.newest
-        if photo.shape[2:] != (4 << newest, 4 << newest):
-            height, width = photo.shape[2:]
-            raise InputError(f"the discriminator judges {4 << newest} x {4 << newest} now, got {height} x {width}")
-        x = self.stages[newest](self.heads[newest](photo))
-        x = self.growth.mixed(lambda: self.heads[newest - 1](reduced(photo, 2)), x)
+        x = self.stages[newest](self.heads[newest](given))
+        x = self.growth.mixed(lambda: self.heads[newest - 1](reduced(given, 2)), x)
         for stage in reversed(range(newest)):
             x = self.stages[stage](x)
         return [[x]]
@@ -134,18 +112,21 @@ class ProgressiveDiscriminator(Growing):
 
 
 class PixelNorm(nn.Module):
-    """Local response normalisation: (N, C, …), each vector of C features brought to a mean square of 1."""
+    """Local response normalisation: each pixel's vector of C features is brought to a mean square of 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
+        """(N, C, H, W) -> the same shape."""
         return normalised(x)
 
 
 class Variation(nn.Module):
-    """(N, C, H, W) -> (N, C + 1, H, W): one map more, of the mean standard deviation of the features over the batch."""
+    """One map more, of the mean standard deviation of the features over the batch ("minibatch standard deviation").
+
+    By it a generator that makes the same image over and over is found out.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """A generator of the same picture over and over is found out by it."""
+        """(N, C, H, W) -> (N, C + 1, H, W)."""
         deviation = (x.var(0, correction=0) + 1e-8).sqrt().mean()
         return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], 1)
 
@@ -155,9 +136,7 @@ def normalised(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
-def _channels(width: int, stages: int, *others: int) -> list[int]:
-    if min(width, stages, *others) < 1:
-        raise InputError(f"width {width}, stages {stages}, other sizes {others}; each must be at least 1")
+def _channels(width: int, stages: int) -> list[int]:
     return [min(width << (stages - stage), _MOST_CHANNELS) for stage in range(stages + 1)]
 
 

@@ -143,7 +143,10 @@ def test_a_discriminator_grows_with_its_generator() -> None:
     from i2i.foundations.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 
     class Parts(torch.nn.Module):
-        generator, discriminator = ProgressiveGenerator(4, 2, 2), ProgressiveDiscriminator(3, 2)
+        generator, discriminator = (
+            ProgressiveGenerator((3, 16, 16), width=1),
+            ProgressiveDiscriminator((3, 32, 32), width=1),
+        )
 
     with pytest.raises(InputError, match="the generator has 2 stages, the discriminator 3; they grow together"):
         Grow(1, 1).setup(None, Parts(), "fit")  # type: ignore[arg-type]

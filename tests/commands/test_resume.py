@@ -115,6 +115,27 @@ def test_a_run_that_grows_goes_on_exactly(root: Path, tmp_path: Path, batch: int
     assert rows == sorted(rows) and rows[0] == 0 and rows[-1] == 2
 
 
+@pytest.mark.parametrize(
+    ("schedule", "stops"),
+    [("shared", {3: 2}), pytest.param("original", {3: 2, 13: 7}, marks=pytest.mark.slow)],
+)
+def test_several_steps_of_the_discriminator_go_on_exactly(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], schedule: str, stops: dict[int, int]
+) -> None:
+    """Three to one of the generator, in epochs of four steps of two batches; interrupted within a round."""
+    more = ["--model.discriminator_steps", "3", "--model.schedule", schedule]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(root, whole, *more) == 0
+    for batch, steps in stops.items():
+        assert run(root, broken, *more, *misbehaving("SIGTERM", batch)) == 143
+        assert f"Stopped by SIGTERM after {steps} steps" in capfd.readouterr().out
+    assert run(root, broken, *more) == 0
+    assert f"Continuing from {broken / 'checkpoints/last.ckpt'}, step {steps}\n" in capfd.readouterr().out
+    assert differences(whole, broken) == []
+    pushed = [row["generator/adversarial"] != "" for row in log(whole) if row["discriminator/real"]]
+    assert pushed == [i in (4, 5, 10, 11) for i in range(16)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["oasis", "pix2pixhd", "pix2pixhd_enhancer", "pix2pix_labels"])
 def test_every_family_goes_on_exactly_within_an_epoch(root: Path, tmp_path: Path, name: str) -> None:
