@@ -56,6 +56,7 @@ FLOORS = {
     "i2i.foundations.latent": 1,
     "i2i.foundations.connected": 1,
     "i2i.foundations.convolutional": 1,
+    "i2i.foundations.progressive": 1,
     "i2i.foundations.sources": 1,
     "i2i.foundations.images": 1,
     "i2i.foundations.data": 1,

@@ -100,6 +100,21 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
     assert differences(uninterrupted, folder) == []
 
 
+@pytest.mark.parametrize("batch", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_run_that_grows_goes_on_exactly(root: Path, tmp_path: Path, batch: int) -> None:
+    """Interrupted while a size is faded in: the first of three, or the second."""
+    grow = ["-c", str(CONFIG.parent.parent.parent / "configs/options/growing.yaml")]
+    grow += ["--trainer.callbacks.hold=0.04", "--trainer.callbacks.fade=0.4"]
+    assert run(root, tmp_path / "whole", *grow) == 0
+    assert run(root, tmp_path / "broken", *grow, *misbehaving("SIGTERM", batch)) == 143
+    stopped = torch.load(tmp_path / "broken/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert 0 < float(stopped["generator.growth._extra_state"]) % 1 < 1
+    assert run(root, tmp_path / "broken", *grow) == 0
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
+    rows = [float(row["growth"]) for row in log(tmp_path / "whole") if row["growth"]]
+    assert rows == sorted(rows) and rows[0] == 0 and rows[-1] == 2
+
+
 @pytest.mark.parametrize(
     ("schedule", "stops"),
     [("shared", {3: 2}), pytest.param("original", {3: 2, 13: 7}, marks=pytest.mark.slow)],
