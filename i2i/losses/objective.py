@@ -155,7 +155,9 @@ class Objective(BaseObjective):
         adversarial: the adversarial loss; the hinge loss by default.
         feature_matching: weight of the feature matching.
         perceptual: weight of the VGG19 distance; its weights file is read only if this is not 0.
-        divergence: weight of the style's KL divergence, for models with a style encoder.
+        divergence: weight of the style's KL divergence, for models with a style encoder, which is summed over the whole
+            batch of a step. The published 0.05 with n samples on each GPU is 0.05 · n / (whole batch) here, see
+            :func:`i2i.losses.divergence.kl_divergence`.
         reconstruction: weight of the L1 distance to the real photo, mean over pixels and channels in [-1, 1].
         vgg: the VGG19 weights file; None for torch's cache.
         vgg_imagenet_norm: see :class:`i2i.nn.features.VGG19Features`.
