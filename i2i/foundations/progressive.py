@@ -48,6 +48,9 @@ class ProgressiveGenerator(LatentGenerator, Growing):
             self.stages.append(nn.Sequential(nn.Upsample(scale_factor=2), _convolutions(before, after)))
         self.heads = nn.ModuleList(nn.Conv2d(count, shape[0], 1) for count in channels)
         initialise(self, "kaiming")
+        # An image begins grey: where a new size began saturated, the discriminator knew its share at once, and the
+        # generator collapsed.
+        initialise(self.heads, "xavier", 0.1)
         self.release()
 
     def forward(self, condition: ClassCondition, style: Tensor | None = None) -> Tensor:

@@ -97,6 +97,13 @@ def test_features_are_normalised_and_the_variation_is_told() -> None:
     assert (told[:, 7] == told[0, 7, 0, 0]).all()
 
 
+def test_a_new_size_begins_grey() -> None:
+    """Before it has learned anything it must not shout down the size that it is mixed with."""
+    generator, _ = networks(3, width=16)
+    for now in (0.0, 1.0, 2.0, 3.0):
+        assert made(generator, now).abs().mean() < 0.2
+
+
 def test_classes_and_recipes() -> None:
     """A class makes another image, and is another question to the discriminator."""
     networks_of_classes = networks(2, num_classes=3)
