@@ -17,13 +17,14 @@ from i2i.errors import Stopped, input_error, one_line
 # Command -> the module of i2i.commands that runs it, and what it does. Modules are imported when they are called, so
 # that `i2i --help` does not wait for torch.
 COMMANDS = {
-    "fit": ("training", "train a model: i2i fit -c configs/camvid/spade.yaml"),
-    "validate": ("training", "measure a checkpoint on the validation split"),
-    "test": ("training", "measure a checkpoint on the test split"),
+    "fit": ("fit", "train a model: i2i fit -c configs/camvid/spade.yaml"),
+    "validate": ("fit", "measure a checkpoint on the validation split"),
+    "test": ("fit", "measure a checkpoint on the test split"),
     "evaluate": ("evaluate", "FID, mIoU, LPIPS and more, with their protocol: i2i evaluate MODEL -c CONFIG"),
     "compare": ("compare", "measured runs side by side: i2i compare RUN RUN"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
+    "latents": ("latents", "strips from latent to latent, and their arithmetic: i2i latents MODEL OUT --labels MAP"),
     "demo": ("demo", "paint label maps on a page that shows their pictures as you paint: i2i demo [MODEL]"),
     "cluster-features": (
         "cluster_features",

@@ -16,6 +16,7 @@ from i2i.data.conditions import Images, image_batch
 from i2i.data.label_maps import LabelMaps, OneMap, label_batch
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.image_map import ImageSemantics
 from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels
 from i2i.semantics import LabelSemantics
@@ -28,9 +29,13 @@ class Reader:
         semantics: how labels or images become the generator's condition.
         encoding: how label files become labels; where it is None, ids are labels.
         resize: how files come to the size the model was trained for.
+
+    Raises:
+        InputError: the model has another kind of condition.
     """
 
     def __init__(self, semantics: Semantics, encoding: LabelEncoding | None, resize: Resize | None) -> None:
+        check_translates(semantics)
         self._semantics = semantics
         self._given_encoding = encoding
         self._resize = resize
@@ -73,3 +78,9 @@ class Reader:
         if not isinstance(labels, Tensor | np.ndarray):
             labels = self.batch(labels, own_size=True)[0][1][0]
         return self.encoding.classes.colourise(labels.cpu().numpy() if isinstance(labels, Tensor) else labels)
+
+
+def check_translates(semantics: Semantics) -> None:
+    """Raise :class:`InputError` where a model has another condition than label maps or images."""
+    if not isinstance(semantics, LabelSemantics | ImageSemantics):
+        raise InputError("a model of samples without maps or images; i2i.foundations.sampler.Sampler draws them")

@@ -10,6 +10,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from i2i import draws
+from i2i.adversarial_module import AdversarialModule
 from i2i.checkpoint import describe
 from i2i.classes import LabelEncoding
 from i2i.condition import Condition, Semantics
@@ -30,10 +31,9 @@ from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.recomputation import recompute_blocks
 from i2i.nn.style import Encoder
 from i2i.pattern_plan import PreparedSemantics
-from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
 
-class Translator(TwoPlayerModule):
+class Translator(AdversarialModule):
     """Trains a generator against a discriminator on pairs of a label map, or an image, and a photo.
 
     One generator pass an iteration, nothing stale: the generator makes a picture, the discriminator is stepped on it
@@ -51,7 +51,7 @@ class Translator(TwoPlayerModule):
         optimizer_g: makes the optimizer of generator and encoder from their parameters.
         optimizer_d: makes that of the discriminator. Two learning rates are the "TTUR" of Heusel et al. 2017.
         ema_decay: of the averaged generator; 0 switches it off and the trained one is used in its place.
-        decay_from, accumulate, clip: see :class:`TwoPlayerModule`.
+        decay_from, accumulate, clip, discriminator_steps: see :class:`i2i.two_player.TwoPlayerModule`.
         schedule: ``shared`` is the order told above; ``original`` steps the generator first and runs it a second time
             for the discriminator, as the published SPADE code does.
         activation_checkpointing: whether the generator's blocks compute again in backward what they would have kept.
@@ -89,8 +89,9 @@ class Translator(TwoPlayerModule):
         channels_last: bool = False,
         frozen_epochs: int = 0,
         history: int = 0,
+        discriminator_steps: int = 1,
     ) -> None:
-        super().__init__(optimizer_g, optimizer_d, decay_from, accumulate, clip)
+        super().__init__(optimizer_g, optimizer_d, decay_from, accumulate, clip, discriminator_steps)
         if not 0 <= ema_decay < 1:
             raise InputError(f"ema_decay is {ema_decay}; allowed is 0 (off) up to, but without, 1")
         if frozen_epochs < 0 or (frozen_epochs > 0 and not generator.previous_stage()):
@@ -199,7 +200,11 @@ class Translator(TwoPlayerModule):
             self.generator.get_submodule(name).requires_grad_(not frozen)
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
-        """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``."""
+        """One step of both optimizers (every ``accumulate`` batches), in the order of ``schedule``.
+
+        With ``discriminator_steps`` above 1 most steps are the discriminator's alone; then the generator only makes its
+        pictures.
+        """
         with kept_memory(self.device), draws.of_samples(batch.get("seed")):
             self._train_on(batch, batch_index)
 
@@ -208,59 +213,23 @@ class Translator(TwoPlayerModule):
             raise InputError(f"{batch['name'][0]}: no photo; training needs pairs, label maps alone can be synthesised")
         if self.channels_last:
             batch["photo"] = batch["photo"].contiguous(memory_format=torch.channels_last)
-        semantics, photo = self.read(batch), batch["photo"]
-        style, mean, logvar = self.style(semantics, photo)
-        fake = at_least_float32(self.generator(semantics, style))
-        if self.schedule == "shared":
-            d_terms = self._step_discriminator(batch, semantics, fake.detach(), batch_index)
-            g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
-        else:
-            g_terms = self._step_generator(semantics, fake, photo, mean, logvar, batch_index)
+        condition, photo = self.read(batch), batch["photo"]
+        due = self.generator_is_due()
+        with torch.set_grad_enabled(due):
+            style, mean, logvar = self.style(condition, photo)
+            fake = at_least_float32(self.generator(condition, style))
+        g_terms: dict[str, Tensor] = {}
+        if due and self.schedule == "original":
+            g_terms = self.generators_turn(condition, fake, photo, mean, logvar, batch_index)
             with torch.no_grad():
-                fake = at_least_float32(self.generator(semantics, self.style(semantics, photo)[0]))
-            d_terms = self._step_discriminator(batch, semantics, fake, batch_index)
-        if self.average is not None and self.is_boundary(batch_index):
+                fake = at_least_float32(self.generator(condition, self.style(condition, photo)[0]))
+        d_terms = self.discriminators_turn(batch, condition, fake.detach(), batch_index)
+        if due and self.schedule == "shared":
+            g_terms = self.generators_turn(condition, fake, photo, mean, logvar, batch_index)
+        if due and self.average is not None and self.is_boundary(batch_index):
             update_average(self.average, self.generator, self.ema_decay, int(self.average_updates))
             self.average_updates += 1
         self.log_step(g_terms, d_terms, photo.shape[0])
-
-    def _step_discriminator(
-        self, batch: Batch, semantics: Condition, fake: Tensor, batch_index: int
-    ) -> dict[str, Tensor]:
-        photo, boundary = batch["photo"], self.is_boundary(batch_index)
-        if self.history is not None:
-            shown, fake = self.history(batch, fake)
-            semantics, photo = self.semantics.read(shown), shown["photo"]
-        with self.turn(DISCRIMINATOR, boundary):
-            terms, watched = self.objective.discriminator(self.discriminator, semantics, fake, photo)
-            self.guard(terms, DISCRIMINATOR, batch_index)
-            self.descend(DISCRIMINATOR, self.objective.total(terms), boundary)
-        return {name: term.detach() for name, term in terms.items()} | watched
-
-    def _step_generator(
-        self,
-        semantics: Condition,
-        fake: Tensor,
-        photo: Tensor,
-        mean: Tensor | None,
-        logvar: Tensor | None,
-        batch_index: int,
-    ) -> dict[str, Tensor]:
-        boundary = self.is_boundary(batch_index)
-        with self.turn(GENERATOR, boundary):
-            # The losses' gradient is taken at the picture first: the graphs of the discriminator and of VGG are gone
-            # before the generator's backward pass needs its memory.
-            picture = fake.detach().requires_grad_()
-            terms = self.objective.generator(self.discriminator, semantics, picture, photo, mean, logvar)
-            if "divergence" in terms:  # a sum over the batch, and meant over the whole one
-                terms["divergence"] = terms["divergence"] * self.parts
-            self.guard(terms, GENERATOR, batch_index)
-            at_picture = {name: term for name, term in terms.items() if name != "divergence"}
-            total = torch.sum(fake * self.gradient(self.objective.total(at_picture), picture))
-            if "divergence" in terms:
-                total = total + self.objective.total({"divergence": terms["divergence"]})
-            self.descend(GENERATOR, total, boundary)
-        return {name: term.detach() for name, term in terms.items()}
 
     # --- validation and checkpoints ------------------------------------------------------------------------------
 
@@ -283,6 +252,7 @@ class Translator(TwoPlayerModule):
         All processes come here together, and each gives its history of pictures.
         """
         checkpoint["i2i"] = self._description()
+        checkpoint["steps"] = self.steps
         checkpoint["unwritten"] = {name: float(value) for name, value in self.unwritten.items()}
         if self.history is not None:
             checkpoint["history"] = of_all_processes(self.history.state())

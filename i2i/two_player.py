@@ -38,6 +38,8 @@ class TwoPlayerModule(pl.LightningModule):
             that of the earlier batches through the first as it was before: all through the updated one would need every
             picture twice, or the graphs of all at once.
         clip: largest norm of the gradient of one optimizer's parameters; None does not clip.
+        discriminator_steps: of the discriminator for one of the generator (k in Goodfellow et al. 2014, algorithm 1;
+            n_critic in Arjovsky et al. 2017): the generator is stepped with every k-th step of the discriminator.
 
     Raises:
         InputError: a value out of range.
@@ -50,17 +52,21 @@ class TwoPlayerModule(pl.LightningModule):
         decay_from: int | None,
         accumulate: int,
         clip: float | None,
+        discriminator_steps: int = 1,
     ) -> None:
         super().__init__()
         if accumulate < 1:
             raise InputError(f"accumulate is {accumulate}; it is a number of batches, at least 1")
         if clip is not None and not clip > 0:
             raise InputError(f"clip is {clip}; it is the largest norm of a gradient, above 0")
+        if discriminator_steps < 1:
+            raise InputError(f"discriminator_steps is {discriminator_steps}; it is a number of steps, at least 1")
         self.automatic_optimization = False
         self._makers = (optimizer_g, optimizer_d)
         self.decay_from = decay_from
         self.accumulate = accumulate
         self.clip = clip
+        self.discriminator_steps = discriminator_steps
         self._last_step_ended: float | None = None
         self.unwritten: dict[str, Any] = {}  # the newest values since the last row; some terms come now and then
 
@@ -132,6 +138,21 @@ class TwoPlayerModule(pl.LightningModule):
     def is_boundary(self, batch_index: int) -> bool:
         """Whether the optimizers are stepped after this batch."""
         return (batch_index + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+
+    @property
+    def steps(self) -> int:
+        """Steps of the discriminator since the training began.
+
+        The trainer counts those of both optimizers together and keeps the count in checkpoints, so nothing else has to
+        be remembered: a round is ``discriminator_steps`` and one. A run that is continued with another number of them
+        may be anywhere within a round.
+        """
+        rounds, further = divmod(self.trainer.global_step, self.discriminator_steps + 1)
+        return rounds * self.discriminator_steps + min(further, self.discriminator_steps)
+
+    def generator_is_due(self) -> bool:
+        """Whether the generator is stepped in the step that this batch belongs to; asked before either is stepped."""
+        return (self.steps + 1) % self.discriminator_steps == 0
 
     @property
     def parts(self) -> int:

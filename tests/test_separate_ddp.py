@@ -16,14 +16,18 @@ from torch import Tensor
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.utils.data import DataLoader
 
+from i2i.callbacks.growth import Grow
 from i2i.losses import segmentation
 from i2i.losses.adversarial import HingeLoss, LeastSquaresLoss
 from i2i.losses.objective import Objective
 from i2i.losses.segmentation import SegmentationObjective
+from i2i.losses.variational import VariationalObjective
 from i2i.nn.encoder import StyleEncoder
+from i2i.nn.growth import Growing
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.pix2pixhd import LocalEnhancer
+from i2i.nn.progressive_spade import ProgressiveSPADEGenerator
 from i2i.nn.segmenter import SegmentationDiscriminator
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics
@@ -51,11 +55,25 @@ def sgd(rate: float) -> Callable[[Any], torch.optim.Optimizer]:
     return lambda parameters: torch.optim.SGD(parameters, lr=rate, momentum=0.5)
 
 
-def spade(**options: Any) -> Translator:
+def vae(**options: Any) -> Translator:
+    """Whose divergence is a mean, where the others' is a sum."""
+    return spade(losses=VariationalObjective(50.0, adversarial_weight=0.5), **options)
+
+
+def spade(losses: Objective | None = None, **options: Any) -> Translator:
     generator = SPADEGenerator(CLASSES, STYLE, width=1, hidden=4, base_size=(1, 2), gain=1.0)
     encoder = StyleEncoder(STYLE, width=2, size=16, gain=1.0)
     discriminator = MultiscalePatchGAN(CLASSES, width=2, layers=2, gain=1.0)
-    losses = Objective(HingeLoss(), perceptual=0.0, divergence=0.05, reconstruction=3.0)
+    losses = losses or Objective(HingeLoss(), perceptual=0.0, divergence=0.05, reconstruction=3.0)
+    return translator(generator, discriminator, losses, encoder=encoder, **options)
+
+
+def growing(**options: Any) -> Translator:
+    """Half as large at first; from batch to batch other parts of the generator are trained, and need a reducer."""
+    generator = ProgressiveSPADEGenerator(CLASSES, 1, STYLE, width=1, hidden=4, base_size=(1, 2), gain=1.0)
+    encoder = StyleEncoder(STYLE, width=2, size=16, gain=1.0)
+    discriminator = MultiscalePatchGAN(CLASSES, width=2, layers=2, gain=1.0)
+    losses = Objective(HingeLoss(), perceptual=0.0, reconstruction=3.0)
     return translator(generator, discriminator, losses, encoder=encoder, **options)
 
 
@@ -77,7 +95,13 @@ def translator(*parts: Any, **options: Any) -> Translator:
     return Given(*parts, LabelSemantics(CLASSES), optimizer_g=sgd(0.01), optimizer_d=sgd(0.02), **options).double()
 
 
-MODELS: dict[str, Callable[..., Translator]] = {"spade": spade, "pix2pixhd": pix2pixhd, "oasis": oasis}
+MODELS: dict[str, Callable[..., Translator]] = {
+    "spade": spade,
+    "growing": growing,
+    "vae": vae,
+    "pix2pixhd": pix2pixhd,
+    "oasis": oasis,
+}
 
 
 def items(count: int) -> list[dict[str, Any]]:
@@ -109,11 +133,12 @@ def train(model: Translator, rank: int = 0, world: int = 1, **trainer: Any) -> t
     """Two epochs; of every batch each process takes its share. The terms of all steps, and the validation's error."""
     log = Log()
     quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary", "use_distributed_sampler")
+    callbacks = [log, *([Grow(0.3, 0.7)] if isinstance(model.generator, Growing) else [])]
     data = items(GLOBAL_BATCH * STEPS)[rank::world]
     loaders = [DataLoader(data, size // world) for size in (GLOBAL_BATCH // model.accumulate, 2)]
     with mock.patch.object(segmentation, "labelmix_mask", lambda maps: (maps.labels % 2 == 0)[:, None]):
         engine = pl.Trainer(
-            max_epochs=2, accelerator="cpu", precision="64-true", num_sanity_val_steps=0, callbacks=[log],
+            max_epochs=2, accelerator="cpu", precision="64-true", num_sanity_val_steps=0, callbacks=callbacks,
             **dict.fromkeys(quiet, False), **trainer,
         )  # fmt: skip
         engine.fit(model, *loaders)
@@ -150,6 +175,9 @@ def half(rank: int) -> dict[str, Any]:
     parts = build("spade", accumulate=2)
     steps, _ = train_in_two(rank, parts)
     found["accumulated"] = parts.state_dict(), steps
+    rounds = build("spade", discriminator_steps=2)
+    steps, _ = train_in_two(rank, rounds)
+    found["rounds"] = rounds.state_dict(), steps
     found["sent"] = {accumulate: bytes_by_turn(rank, accumulate) for accumulate in (1, 2)}
     return found
 
@@ -193,12 +221,17 @@ def test_two_processes_train_as_one(halves: list[dict[str, Any]], kind: str) -> 
             assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-7)
 
 
-def test_accumulating_processes_are_one_that_accumulates(halves: list[dict[str, Any]]) -> None:
-    model = build("spade", accumulate=2)
+@pytest.mark.parametrize(
+    ("name", "options"), [("accumulated", {"accumulate": 2}), ("rounds", {"discriminator_steps": 2})]
+)
+def test_processes_that_do_not_step_both_players_with_every_batch_are_one_that_does_not(
+    halves: list[dict[str, Any]], name: str, options: dict[str, int]
+) -> None:
+    model = build("spade", **options)
     steps, _ = train(model)
     for one in halves:
-        compare(one["accumulated"][0], model.state_dict())
-        for ours, theirs in zip(one["accumulated"][1], steps, strict=True):
+        compare(one[name][0], model.state_dict())
+        for ours, theirs in zip(one[name][1], steps, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-7)
 
 

@@ -16,6 +16,7 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from i2i import draws
 from i2i.benchmark.memory import KeptForBackward
 from i2i.checkpoint import load_file
 from i2i.classes import ClassTable, LabelEncoding
@@ -25,6 +26,7 @@ from i2i.data.transforms import Fixed
 from i2i.errors import InputError
 from i2i.losses.adversarial import HingeLoss
 from i2i.losses.objective import Objective
+from i2i.losses.variational import VariationalObjective
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.patchgan import MultiscalePatchGAN
@@ -93,22 +95,28 @@ def state(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
 
-def test_a_step_is_the_textbook_step() -> None:
-    """Discriminator first on the detached picture, generator through the updated discriminator on the same picture."""
-    module = translator(ema_decay=0.0).double()
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_step_is_the_textbook_step(rounds: int) -> None:
+    """Discriminator first on the detached picture, generator through the updated discriminator on the same picture.
+
+    With several steps of the discriminator, all but the last are its own alone.
+    """
+    module = translator(ema_decay=0.0, discriminator_steps=rounds).double()
     generator, discriminator = copy.deepcopy(module.generator), copy.deepcopy(module.discriminator)
-    data = items(2, torch.float64)
+    data = items(2 * rounds, torch.float64)
     train(module, data, precision="64-true")
 
     generator.train()
     discriminator.train()
-    labels, photo = torch.stack([i["labels"] for i in data]), torch.stack([i["photo"] for i in data])
-    semantics = module.semantics(labels)
-    fake = generator(semantics)
-    outputs = discriminator(semantics.repeated(2), torch.cat([fake.detach(), photo]))
-    logits = [scale[-1] for scale in outputs]
-    hinge = [torch.relu(1 + x[:2]).mean() + torch.relu(1 - x[2:]).mean() for x in logits]
-    descend(discriminator, sum(hinge) / len(hinge), 0.02)
+    for step in range(rounds):
+        batch = data[2 * step : 2 * step + 2]
+        labels, photo = torch.stack([i["labels"] for i in batch]), torch.stack([i["photo"] for i in batch])
+        semantics = module.semantics(labels)
+        fake = generator(semantics)
+        outputs = discriminator(semantics.repeated(2), torch.cat([fake.detach(), photo]))
+        logits = [scale[-1] for scale in outputs]
+        hinge = [torch.relu(1 + x[:2]).mean() + torch.relu(1 - x[2:]).mean() for x in logits]
+        descend(discriminator, sum(hinge) / len(hinge), 0.02)
     for layer in discriminator.modules():  # the second pass below counts as the same use of the spectral norm
         if hasattr(layer, "parametrizations"):
             layer.parametrizations.weight[0].refine(layer.parametrizations.weight.original)
@@ -155,6 +163,51 @@ def test_the_original_schedule_steps_the_generator_first() -> None:
     assert any(not torch.equal(first[0][k], first[2][k]) for k in first[0])
 
 
+class Moves(pl.Callback):
+    """Which players' weights each batch has moved, and how often the average was updated until then."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[bool, bool]] = []
+        self.updates: list[int] = []
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        self.before = [[p.detach().clone() for p in player] for player in pl_module.players()]
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        generator, discriminator = (
+            any(not torch.equal(p, old) for p, old in zip(player, before, strict=True))
+            for player, before in zip(pl_module.players(), self.before, strict=True)
+        )
+        self.seen.append((generator, discriminator))
+        self.updates.append(int(pl_module.average_updates))
+
+
+@pytest.mark.parametrize(
+    ("accumulate", "stepped", "pushed"),
+    [(1, range(1, 16), [3, 6, 9, 12, 15]), (2, [2, 4, 5, 7, 9, 10, 12, 14, 15], [5, 10, 15])],
+)
+@pytest.mark.parametrize("schedule", ["shared", "original"])
+def test_the_generator_moves_with_every_third_step_of_the_discriminator(
+    schedule: str, accumulate: int, stepped: Any, pushed: list[int]
+) -> None:
+    """Over the ends of epochs of five batches, which are no multiple of three."""
+    module, moves = translator(schedule=schedule, accumulate=accumulate, discriminator_steps=3), Moves()
+    engine = train(module, items(10), epochs=3, callbacks=[moves])
+    batches = range(1, 16)
+    assert [n for n, (_, discriminator) in zip(batches, moves.seen, strict=True) if discriminator] == list(stepped)
+    assert [n for n, (generator, _) in zip(batches, moves.seen, strict=True) if generator] == pushed
+    assert moves.updates == [sum(step <= n for step in pushed) for n in batches]
+    assert module.steps == len(list(stepped)) and engine.global_step == len(list(stepped)) + len(pushed)
+
+
+def test_the_generator_keeps_no_graph_where_it_is_not_stepped() -> None:
+    module = translator(discriminator_steps=2)
+    graphs: list[bool] = []
+    module.generator.register_forward_hook(lambda *arguments: graphs.append(arguments[-1].requires_grad))
+    train(module, items(8))
+    assert graphs == [False, True, False, True]
+
+
 @pytest.mark.parametrize("style", [False, True])
 def test_every_parameter_learns(style: bool) -> None:
     module = translator(style, ema_decay=0.5)
@@ -180,6 +233,23 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     expected = dict(whole.discriminator.named_parameters())
     for name, parameter in parts.discriminator.named_parameters():
         torch.testing.assert_close(parameter, expected[name], rtol=1e-9, atol=1e-12)
+
+
+def test_an_accumulated_evidence_bound_is_that_of_one_large_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its divergence is a mean, to be taken once; and no discriminator stands between generator and photo."""
+    monkeypatch.setattr(draws, "normal", lambda shape, device, dtype: torch.full(shape, 0.7, dtype=dtype))
+    data, trained = items(4, torch.float64), []
+    for accumulate in (1, 2):
+        module = translator(True, objective=VariationalObjective(30.0), ema_decay=0.0, accumulate=accumulate).double()
+        for layer in module.modules():
+            if hasattr(layer, "parametrizations"):
+                layer.parametrizations.weight[0].refine = lambda *_: None
+        before = state(module)
+        train(module, data, batch_size=4 // accumulate, precision="64-true")
+        trained.append(list(module.players()[0]))
+        assert not torch.equal(before["encoder.mean.weight"], module.encoder.mean.weight)
+    for whole, parts in zip(*trained, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("precision", ["32", "16-mixed"])
@@ -394,6 +464,7 @@ def test_frozen_extractors_stay_out_of_the_checkpoint() -> None:
         ({"ema_decay": 1.0}, "ema_decay is 1.0"),
         ({"accumulate": 0}, "accumulate is 0"),
         ({"clip": -1.0}, "clip is -1.0"),
+        ({"discriminator_steps": 0}, "discriminator_steps is 0"),
         ({"compile": True, "activation_checkpointing": True}, "compile and activation_checkpointing"),
         ({"encoder": StyleEncoder(3, width=2, size=16)}, "style of 3 numbers, the generator takes no style"),
     ],

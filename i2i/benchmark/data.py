@@ -12,7 +12,8 @@ import torch
 
 from i2i.benchmark.results import Case, Measurement
 from i2i.benchmark.timing import interleave
-from i2i.data.datamodule import DataModule, PreparedSplit
+from i2i.data.datamodule import DataModule
+from i2i.data.loading import PreparedSplit
 from i2i.semantics import LabelSemantics
 
 NOTES = [

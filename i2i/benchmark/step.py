@@ -134,6 +134,10 @@ class SteppedAlone(Translator):
         """Every batch is a step."""
         return True
 
+    def generator_is_due(self) -> bool:
+        """Every step is one of both players."""
+        return True
+
     def gradient(self, loss: Tensor, leaf: Tensor) -> Tensor:
         """d loss / d leaf."""
         return torch.autograd.grad(loss, leaf)[0]

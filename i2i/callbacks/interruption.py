@@ -152,8 +152,8 @@ def _started_from_outside(trainer: pl.Trainer) -> bool:
 
 
 def _steps(trainer: pl.Trainer) -> int:
-    """Of each optimizer; the trainer counts those of all."""
-    return trainer.global_step // len(trainer.optimizers)
+    """Of the discriminator's optimizer; the trainer counts those of both."""
+    return cast(TwoPlayerModule, trainer.lightning_module).steps
 
 
 def _is_safe(trainer: pl.Trainer, module: TwoPlayerModule, batch_index: int) -> bool:

@@ -11,7 +11,8 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from i2i.classes import ClassTable
-from i2i.data.datamodule import Batch, Loader, PreparedSplit, collate
+from i2i.data.datamodule import Batch
+from i2i.data.loading import Loader, PreparedSplit, collate
 from i2i.pictures import Pixels, contact_sheet, to_pixels, visible, write_png
 from i2i.semantics import LabelSemantics
 from i2i.translator import Translator

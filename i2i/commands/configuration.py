@@ -32,12 +32,18 @@ def read_configuration(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def check_configurations(arguments: Sequence[str]) -> None:
-    """Read the configurations that a command line names, for their errors alone."""
+def configurations(arguments: Sequence[str]) -> list[dict[str, Any]]:
+    """The contents of the configurations that a command line names.
+
+    Raises:
+        InputError: as :func:`read_configuration`.
+    """
+    found = []
     for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
         name, equals, given = flag.partition("=")
         if name in ("-c", "--config"):
-            read_configuration(given if equals else value)
+            found.append(read_configuration(given if equals else value))
+    return found
 
 
 def _measure(content: Any, path: str | Path) -> None:

@@ -52,7 +52,8 @@ def start_of(given: str | None, folder: Path) -> Start:
             reasons.append(str(error))
             continue
         _tell([f"skipped a damaged checkpoint: {reason}" for reason in reasons])
-        _tell([f"Continuing from {path}, step {content['global_step'] // max(1, len(content['optimizer_states']))}"])
+        step = content.get("steps", content["global_step"] // max(1, len(content["optimizer_states"])))
+        _tell([f"Continuing from {path}, step {step}"])
         return _start(path, content)
     if reasons:
         raise InputError(f"no checkpoint of the run is whole: {'; '.join(reasons)}")

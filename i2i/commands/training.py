@@ -1,4 +1,4 @@
-"""`i2i fit|validate|test -c CONFIG`: LightningCLI over one Translator and one DataModule."""
+"""Training by configuration: LightningCLI over one Translator and one DataModule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from i2i.callbacks.progress import progress
 from i2i.callbacks.run_log import RunLog
 from i2i.callbacks.together import EndTogether
 from i2i.checkpoint import remove_leftovers
-from i2i.commands.configuration import check_configurations
 from i2i.commands.resume import finish_saving, start_of, training_checkpoint
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
@@ -39,18 +38,17 @@ from i2i.translator import Translator
 from i2i.warm_start import warm_start
 
 
-def run(arguments: Sequence[str]) -> int:
+def train(
+    cli: type[TrainingCLI], model: type[pl.LightningModule], data: type[pl.LightningDataModule], given: Sequence[str]
+) -> None:
     """Run one of the three commands on the given arguments, the command itself first."""
-    if not {"-c", "--config", "-h", "--help"} & {argument.split("=")[0] for argument in arguments}:
-        raise InputError(f"i2i {arguments[0]} needs a configuration: -c configs/scenes/spade.yaml, for example")
-    check_configurations(arguments)
     quieten()
     serve_all_processes()
     # Every parser raises instead of printing a page of usage: the program says in one line what is wrong.
     strict = {"exit_on_error": False}
-    TrainingCLI(
-        Translator,
-        DataModule,
+    cli(
+        model,
+        data,
         save_config_callback=SaveConfig,
         save_config_kwargs={"save_to_log_dir": False},
         seed_everything_default=0,
@@ -61,10 +59,9 @@ def run(arguments: Sequence[str]) -> int:
             "log_every_n_steps": 10,
             "enable_model_summary": False,
         },
-        parser_kwargs=dict.fromkeys(TrainingCLI.subcommands(), strict) | strict,
-        args=list(arguments),
+        parser_kwargs=dict.fromkeys(cli.subcommands(), strict) | strict,
+        args=list(given),
     )
-    return 0
 
 
 def quieten() -> None:
@@ -132,14 +129,18 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--start_from", type=str | None, default=None, help=text)
         parser.add_argument("--previews", type=int, default=6, help="validation maps in each epoch's picture; 0: none")
         parser.link_arguments("data.semantics", "model.semantics", apply_on="instantiate")
+        for network in ("generator", "discriminator", "encoder"):
+            target = f"model.{network}.init_args.num_classes"
+            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
+        self.link(parser)
+
+    def link(self, parser: LightningArgumentParser) -> None:
+        """What flows from pairs to the model that translates them, beside semantics and the number of classes."""
         parser.link_arguments("data.encoding", "model.encoding", apply_on="instantiate")
         parser.link_arguments("data.resize", "model.resize")
         for network in ("generator", "discriminator"):
             target = f"model.{network}.init_args.label_channels"
             parser.link_arguments("data.label_channels", target, apply_on="instantiate")
-        for network in ("generator", "discriminator", "encoder"):
-            target = f"model.{network}.init_args.num_classes"
-            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
 
     def _dump_config(self) -> None:
         """Make Lightning's copy of the configuration, where it wants a place for every linked value, needed or not."""
@@ -181,7 +182,7 @@ class TrainingCLI(LightningCLI):
             callbacks.append(progress())
             settings["enable_progress_bar"] = isinstance(callbacks[0], ProgressBar)
         if self.subcommand == "fit":
-            check_cheap(self.datamodule.source)
+            self.check_data()
             self._start = start_of(self._get(self.config_init, "resume"), self.folder / "checkpoints")
             settings["logger"] = self._loggers(settings["logger"])
             settings["plugins"] = _plugins(settings["plugins"])
@@ -193,7 +194,7 @@ class TrainingCLI(LightningCLI):
                 callbacks += checkpoints(self.folder / "checkpoints", monitor, every, mode, steps)
             previews = self._get(self.config_init, "previews")
             if previews:
-                callbacks.append(Preview(str(self.folder / "previews"), previews))
+                callbacks.append(self.preview(str(self.folder / "previews"), previews))
             # A short epoch still leaves a line in the log.
             batches = len(self.datamodule.dataset("train")) // self.datamodule.batch_size
             settings["log_every_n_steps"] = max(1, min(settings["log_every_n_steps"] or 50, batches))
@@ -204,15 +205,35 @@ class TrainingCLI(LightningCLI):
         settings["callbacks"] = [*(settings["callbacks"] or []), *callbacks]
         return super().instantiate_trainer(**kwargs)
 
+    def check_data(self) -> None:
+        """Look whether the data is fit to train on, before anything is built."""
+        check_cheap(self.datamodule.source)
+
+    def preview(self, folder: str, count: int) -> pl.Callback:
+        """What shows after each epoch what was learned."""
+        return Preview(folder, count)
+
+    def measured(self) -> dict[str, str]:
+        """The values that each validation logs, and whether their "min" or "max" is best; the first chooses."""
+        split = self.datamodule.source.split("val")
+        return {"validation/l1": "min"} if len(split) > 0 and split.read(0).photo is not None else {}
+
+    def following(self, model: Translator, last: Path) -> str:
+        """The command that comes after training."""
+        if isinstance(model.encoder, InstanceEncoder):  # drawing its styles needs clusters
+            return f"i2i cluster-features {last} MODEL -c {self.folder / 'config.yaml'}"
+        return f"i2i synthesize {last} LABELS OUT"
+
     def _monitor(self, callbacks: Any) -> tuple[str | None, str]:
         """The logged value that the best checkpoint is chosen by, and whether its min or max is the best."""
-        known = {"validation/l1": "min"} if self._validates_on_photos() else {}
+        own = self.measured()
+        known = dict(own)
         for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
             if isinstance(callback, Evaluate):
                 known |= callback.monitors()
         monitor = self._get(self.config_init, "monitor")
         if monitor is None:
-            monitor = "validation/l1" if "validation/l1" in known else None
+            monitor = next(iter(own), None)
         elif monitor not in known:
             raise InputError(f"monitor is {monitor!r}; here are logged {', '.join(known) or 'no values to choose by'}")
         return monitor, known.get(monitor, "min")
@@ -247,10 +268,7 @@ class TrainingCLI(LightningCLI):
             raise
         last = self.folder / "checkpoints" / LAST
         if self.trainer.is_global_zero and last.exists():
-            following = f"i2i synthesize {last} LABELS OUT"
-            if isinstance(model.encoder, InstanceEncoder):  # drawing its styles needs clusters
-                following = f"i2i cluster-features {last} MODEL -c {self.folder / 'config.yaml'}"
-            print(f"Trained {self.trainer.current_epoch} epochs. Next: {following}")
+            print(f"Trained {self.trainer.current_epoch} epochs. Next: {self.following(model, last)}")
 
     def validate(self, model: Translator, datamodule: DataModule) -> None:
         """Measure on the validation split."""
@@ -272,7 +290,3 @@ class TrainingCLI(LightningCLI):
         networks = {name: getattr(self.model, name) for name in ("generator", "discriminator", "encoder")}
         counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items() if net is not None}
         return "Parameters: " + ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in counts.items())
-
-    def _validates_on_photos(self) -> bool:
-        split = self.datamodule.source.split("val")
-        return len(split) > 0 and split.read(0).photo is not None

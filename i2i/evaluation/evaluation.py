@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2i.data.datamodule import DataModule, collate
+from i2i.data.datamodule import DataModule
+from i2i.data.loading import collate
 from i2i.errors import InputError
 from i2i.evaluation.measure import Means
 from i2i.evaluation.measures import choose_measures

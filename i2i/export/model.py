@@ -20,6 +20,7 @@ from i2i.model_folder import load_model
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms
 from i2i.nn.style import Encoder
+from i2i.reader import check_translates
 
 OF_THE_FILE = "of the file"
 BORROWED = f"{OF_THE_FILE}, those of the trained generator and not the averaged one's own"
@@ -69,6 +70,7 @@ class Model:
             names = ("semantics", "encoder", "discriminator", "encoding", "resize")
             parts = {name: restore(contents, name) for name in names}
             generator = restore(contents, "generator", "average" if averaged and not raw else None)
+            check_translates(parts["semantics"])
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         if generator is None:

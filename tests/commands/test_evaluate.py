@@ -19,8 +19,9 @@ from torchvision import models
 
 from i2i.checkpoint import save_model
 from i2i.cli import main
-from i2i.data.datamodule import DataModule, collate
+from i2i.data.datamodule import DataModule
 from i2i.data.folder import Folder
+from i2i.data.loading import collate
 from i2i.data.transforms import Fixed
 from i2i.evaluation.painter import Painter
 from i2i.metrics.judges import TrainedJudge
@@ -125,7 +126,7 @@ def test_the_report_is_whole_and_needs_no_network(
     page = run / "report/index.html"
     html = page.read_text()
     assert not re.search(r"https?:|//[a-z]", html)
-    for anchor in ("figures", "classes", "gallery", "extremes", "samples", "training", "protocol"):
+    for anchor in ("figures", "classes", "gallery", "extremes", "samples", "latents", "training", "protocol"):
         assert f'<section id="{anchor}">' in html and f'href="#{anchor}"' in html
     sources = re.findall(r'src="([^"]+)"', html)
     assert len(sources) > 40

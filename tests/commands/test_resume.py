@@ -100,6 +100,50 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
     assert differences(uninterrupted, folder) == []
 
 
+@pytest.mark.parametrize("batch", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_run_that_grows_goes_on_exactly(root: Path, tmp_path: Path, batch: int) -> None:
+    """Interrupted while a size is faded in: the first of three, or the second."""
+    grow = ["-c", str(CONFIG.parent.parent.parent / "configs/options/growing.yaml")]
+    grow += ["--trainer.callbacks.hold=0.04", "--trainer.callbacks.fade=0.4"]
+    assert run(root, tmp_path / "whole", *grow) == 0
+    assert run(root, tmp_path / "broken", *grow, *misbehaving("SIGTERM", batch)) == 143
+    stopped = torch.load(tmp_path / "broken/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert 0 < float(stopped["generator.growth._extra_state"]) % 1 < 1
+    assert run(root, tmp_path / "broken", *grow) == 0
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
+    rows = [float(row["growth"]) for row in log(tmp_path / "whole") if row["growth"]]
+    assert rows == sorted(rows) and rows[0] == 0 and rows[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "stops"),
+    [("shared", {3: 2}), pytest.param("original", {3: 2, 13: 7}, marks=pytest.mark.slow)],
+)
+def test_several_steps_of_the_discriminator_go_on_exactly(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], schedule: str, stops: dict[int, int]
+) -> None:
+    """Three to one of the generator, in epochs of four steps of two batches; interrupted within a round.
+
+    With the optimizer whose steps they are in the first of the Wasserstein GANs.
+    """
+    more = ["--model.discriminator_steps", "3", "--model.schedule", schedule]
+    more += ["--model.optimizer_d", "i2i.losses.clipped.ClippedRMSprop"]
+    more += ["--model.optimizer_d.lr", "1e-3", "--model.optimizer_d.limit", "0.02"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(root, whole, *more) == 0
+    for batch, steps in stops.items():
+        assert run(root, broken, *more, *misbehaving("SIGTERM", batch)) == 143
+        assert f"Stopped by SIGTERM after {steps} steps" in capfd.readouterr().out
+    assert run(root, broken, *more) == 0
+    assert f"Continuing from {broken / 'checkpoints/last.ckpt'}, step {steps}\n" in capfd.readouterr().out
+    assert differences(whole, broken) == []
+    content = torch.load(whole / "checkpoints/last.ckpt", weights_only=True)
+    critic = [tensor for name, tensor in content["state_dict"].items() if ".original" in name and "discrim" in name]
+    assert critic and max(float(weight.abs().max()) for weight in critic) == pytest.approx(0.02)
+    pushed = [row["generator/adversarial"] != "" for row in log(whole) if row["discriminator/real"]]
+    assert pushed == [i in (4, 5, 10, 11) for i in range(16)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["oasis", "pix2pixhd", "pix2pixhd_enhancer", "pix2pix_labels"])
 def test_every_family_goes_on_exactly_within_an_epoch(root: Path, tmp_path: Path, name: str) -> None:

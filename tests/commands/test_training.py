@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -184,7 +185,7 @@ def test_every_shipped_configuration_parses(path: Path, tmp_path: Path, capsys: 
         main(["fit", *base, "-c", str(path), "--print_config"])
     assert left.value.code == 0
     printed = capsys.readouterr().out
-    assert "  generator:\n    class_path: i2i.nn." in printed
+    assert re.search(r"  generator:\n    class_path: i2i\.(nn|foundations)\.", printed)
 
 
 def test_progress_is_told_in_a_log_file_too(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,10 +13,11 @@ import torch
 
 from i2i.data import caching
 from i2i.data.caching import Written, write_cache
-from i2i.data.datamodule import DataModule, PreparedSplit
+from i2i.data.datamodule import DataModule
 from i2i.data.derive import CannyEdges
 from i2i.data.folder import Folder
 from i2i.data.images import DerivedImages, PairedImages
+from i2i.data.loading import PreparedSplit
 from i2i.data.paired import FileSplit, Sample, Source
 from i2i.data.scenes import Scenes
 from i2i.data.transforms import (

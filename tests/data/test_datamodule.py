@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from i2i.data import CamVid, Cityscapes, DataModule, Fixed, NoResize, ResizeAndCrop
-from i2i.data.datamodule import Loader
+from i2i.data.loading import Loader
 from i2i.errors import InputError
 
 Batch = dict[str, Any]
@@ -77,7 +77,7 @@ def test_limits_keep_the_first_pairs(camvid: CamVid) -> None:
 
 
 def test_a_set_smaller_than_a_batch(camvid: CamVid) -> None:
-    with pytest.raises(InputError, match="7 pairs, fewer than the batch_size 8"):
+    with pytest.raises(InputError, match="7 samples, fewer than the batch_size 8"):
         DataModule(camvid, Fixed((8, 8)), batch_size=8).train_dataloader()
     with pytest.raises(InputError, match="batch_size is 0"):
         DataModule(camvid, Fixed((8, 8)), batch_size=0)

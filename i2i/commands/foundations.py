@@ -1,0 +1,48 @@
+"""Training by configuration of the models of samples: GAN, WGAN, DCGAN, VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.cli import LightningArgumentParser
+
+from i2i.commands.training import TrainingCLI
+from i2i.foundations.preview import SamplePreview
+from i2i.translator import Translator
+
+
+def of_samples(configuration: Mapping[str, Any]) -> bool:
+    """Whether the data of a configuration are samples, and not pairs of a condition and a photo."""
+    data = configuration.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else None
+    name = source.get("class_path") if isinstance(source, Mapping) else source
+    return isinstance(name, str) and name.startswith("i2i.foundations.")
+
+
+class FoundationCLI(TrainingCLI):
+    """The commands of :class:`TrainingCLI` for models of samples, whose shape the data set knows."""
+
+    def link(self, parser: LightningArgumentParser) -> None:
+        """The shape of the samples flows to the networks."""
+        for network in ("generator", "discriminator", "encoder"):
+            parser.link_arguments("data.shape", f"model.{network}.init_args.shape", apply_on="instantiate")
+
+    def check_data(self) -> None:
+        """Read one sample of the training and of the validation split."""
+        for name in ("train", "val"):
+            self.datamodule.source.split(name).read(0)
+
+    def preview(self, folder: str, count: int) -> pl.Callback:
+        """Samples beside those of the data."""
+        return SamplePreview(folder)
+
+    def measured(self) -> dict[str, str]:
+        """The energy distance of the samples to those of the data."""
+        return {"validation/energy": "min"}
+
+    def following(self, model: Translator, last: Path) -> str:
+        """A look at the latent space."""
+        return f"i2i latents {last} OUT"

@@ -1,0 +1,112 @@
+"""Models of samples through the real command line: trained, continued, measured, and read again from their file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from i2i.cli import main
+from i2i.errors import InputError
+from i2i.foundations.sampler import Sampler
+from i2i.synthesizer import Synthesizer
+from tests.commands.test_resume import misbehaving
+from tests.killing import differences
+
+CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs/foundations"
+QUICK = ["--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "1", "--trainer.log_every_n_steps", "1"]
+FEW = {"points": ["--data.source.train", "64", "--data.source.val", "40"], "digits": ["--data.batch_size", "320"]}
+
+
+def fit(name: str, run: Path, *more: str, command: str = "fit") -> int:
+    few = FEW["digits" if "digits" in name else "points"]
+    narrow = ["--model.generator.width", "2"] if name.startswith(("dcgan", "cgan", "vae", "progressive")) else []
+    return main([command, "-c", str(CONFIGS / f"{name}.yaml"), "--run", str(run), *few, *narrow, *QUICK, *more])
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    (log,) = (run / "logs").rglob("metrics.csv")
+    with log.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("sine") / "run"
+    assert fit("gan_sine", run) == 0
+    return run
+
+
+def test_a_run_leaves_what_every_run_leaves(sine: Path) -> None:
+    assert {path.name for path in (sine / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert Image.open(sine / "previews/epoch_0002.png").size == (320, 320)
+    assert (sine / "config.yaml").exists()
+    named = {name for row in rows(sine) for name, value in row.items() if value}
+    assert {"generator/adversarial", "discriminator/accuracy_fake", "validation/energy", "validation/missed"} <= named
+
+
+def test_it_is_measured_alike_by_another_command(
+    sine: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [float(row["validation/energy"]) for row in rows(sine) if row["validation/energy"]]
+    content = torch.load(sine / "checkpoints/last.ckpt", weights_only=True)
+    monitored = [s for s in content["callbacks"].values() if s.get("monitor") == "validation/energy"]
+    assert float(monitored[0]["best_model_score"]) == pytest.approx(min(wanted), rel=1e-5)
+    assert fit("gan_sine", sine, "--checkpoint", str(sine / "checkpoints/last.ckpt"), command="validate") == 0
+    assert f"{wanted[-1]:.4f}"[:5] in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on_exactly(tmp_path: Path) -> None:
+    """Dropout and latent vectors are drawn, so nothing random may depend on how far a process had come."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert fit("gan_sine", whole, "--data.batch_size", "16") == 0
+    more = ["--data.batch_size", "16", "--resume", "auto"]
+    assert fit("gan_sine", broken, *more, *misbehaving("SIGTERM", 2)) == 143
+    assert fit("gan_sine", broken, *more) == 0
+    assert differences(whole, broken) == []
+
+
+OTHERS_DATA = {"dcgan_fashion", "dcgan_faces", "dcgan_scenes"}  # the user's, or large; the networks are dcgan_digits's
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in CONFIGS.glob("*_*.yaml")} - OTHERS_DATA - {"gan_sine"}))
+def test_every_shipped_configuration_trains_and_is_read_again(name: str, tmp_path: Path) -> None:
+    growing = ["--trainer.callbacks.hold", "0.1", "--trainer.callbacks.fade", "0.1"] if "progressive" in name else []
+    assert fit(name, tmp_path / "run", *(growing or ["--trainer.max_epochs", "1"])) == 0
+    sampler = Sampler.load(tmp_path / "run/checkpoints/last.ckpt")
+    classes = list(range(10))[: sampler.num_classes]
+    made = sampler.sample(10, seed=1, classes=classes or None)
+    assert made.shape == (10, *sampler.shape) and torch.isfinite(made).all()
+    assert torch.equal(made, sampler.decode(sampler.latents(10, seed=1), classes or None))
+    if name.startswith("vae"):
+        assert sampler.latent(made).shape == (10, sampler.style_dim)
+
+
+def test_what_does_not_fit_together_is_told_in_one_line(
+    sine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = sine / "checkpoints/last.ckpt"
+    sampler = Sampler.load(last)
+    with pytest.raises(InputError, match="a model of samples without maps"):
+        Synthesizer.load(last)
+    with pytest.raises(InputError, match=r"latent vectors of shape \(3, 5\); the model takes \(N, 2\)"):
+        sampler.decode(torch.zeros(3, 5))
+    with pytest.raises(InputError, match="no classes"):
+        sampler.sample(2, classes=[0, 1])
+    with pytest.raises(InputError, match="no encoder"):
+        sampler.latent(torch.zeros(1, 2))
+    for command in ("demo", "export"):
+        assert main([command, str(last), *[str(tmp_path / "out")][: command == "export"]]) == 1
+        assert "a model of samples without maps" in capsys.readouterr().err
+    assert fit("gan_sine", tmp_path / "run", "--data.source.train", "8") == 1
+    assert "fewer than the batch_size 32" in capsys.readouterr().err
+
+
+def test_digits_preview_shows_both(tmp_path: Path) -> None:
+    assert fit("gan_digits", tmp_path / "run", "--trainer.max_epochs", "1") == 0
+    picture = np.asarray(Image.open(tmp_path / "run/previews/epoch_0001.png"))
+    assert picture.shape[1] > 2 * 8 * 28
