@@ -150,7 +150,7 @@ def rehearsed(rehearse: Callable[[int], Footprint], few: int) -> Line:
         few: samples of the smallest.
     """
     counts, footprints = [few], [rehearse(few)]
-    while len(counts) < 2 or (footprints[-1].peak < 2 * footprints[0].peak and counts[-1] < _MANY * few):
+    while len(counts) < 2 or (footprints[-1].peak < 1.8 * footprints[0].peak and counts[-1] < _MANY * few):
         counts.append(2 * counts[-1])
         footprints.append(rehearse(counts[-1]))
     return Line(counts, footprints)
