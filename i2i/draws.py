@@ -1,4 +1,4 @@
-"""Random numbers of a batch: in training a stream for each sample, else torch's global generator.
+"""Random numbers of a batch: in training and validation a stream for each sample, else torch's global generator.
 
 What is drawn for a sample (its style, its noise, how the discriminator's view of it is changed) is then a function of
 the sample's own seed: the same whatever else is in the batch, on whichever process the sample lies, and whether or not

@@ -21,6 +21,8 @@ from i2i.errors import InputError
 from i2i.history import PictureHistory, of_all_processes
 from i2i.losses.objective import BaseObjective
 from i2i.losses.precision import at_least_float32
+from i2i.metrics.collected import key
+from i2i.metrics.similarity import AbsoluteError
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.compilation import compile_networks
 from i2i.nn.generator import Generator, check_style
@@ -104,13 +106,13 @@ class Translator(AdversarialModule):
             recompute_blocks(generator)
         self.discriminator = discriminator
         self.encoder = encoder
-        self.objective = objective
-        self.semantics = semantics
+        self.objective, self.semantics = objective, semantics
         self.encoding, self.resize = encoding, resize
         self.average = averaged_copy(generator) if ema_decay > 0 else None
         self.register_buffer("average_updates", torch.zeros((), dtype=torch.long))
         self.ema_decay = ema_decay
         self.schedule = schedule
+        self.error = AbsoluteError()
         self.frozen_epochs = frozen_epochs
         self.history = PictureHistory(history) if history else None
         self.channels_last = channels_last
@@ -161,7 +163,7 @@ class Translator(AdversarialModule):
     def reconstruct(self, batch: Batch) -> Tensor:
         """Each map in the mean style of its photo, in evaluation mode, (N, 3, H, W).
 
-        Where there is no photo or no encoder, the styles are drawn, always the same.
+        Where there is no photo or no encoder, the styles are drawn, by name: always the same, whatever the batch.
         """
         was_training = self.training
         self.eval()
@@ -170,7 +172,8 @@ class Translator(AdversarialModule):
             style = self.encoder(batch["photo"], semantics)[0]
         else:
             source = self.encoder if self.encoder is not None and self.encoder.draws else self.generator
-            style = source.draw(semantics, torch.Generator().manual_seed(0))
+            with draws.of_samples([key(name) for name in batch["name"]]):
+                style = source.draw(semantics)
         picture: Tensor = self(semantics, style)
         self.train(was_training)
         return picture
@@ -240,8 +243,8 @@ class Translator(AdversarialModule):
 
     def _measure(self, batch: Batch, split: str) -> None:
         if "photo" in batch:
-            error = (self.reconstruct(batch).float() - batch["photo"]).abs().mean() / 2
-            self.log(f"{split}/l1", error, prog_bar=True, sync_dist=True, batch_size=len(batch["photo"]))
+            self.error.update(self.reconstruct(batch), batch["photo"], batch["name"])
+            self.log(f"{split}/l1", self.error, prog_bar=True, batch_size=len(batch["photo"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write what the networks are made of, so that a checkpoint needs no flag and no other file.

@@ -19,13 +19,15 @@ class Misbehave(pl.Callback):
         batch: of the training after which it happens, counted over the epochs from 1; 0 for never.
         validating: it happens in the first validation after that batch instead.
         rank: of the process.
+        parent: it is the process that started this one that gets the signal.
     """
 
-    def __init__(self, what: str, batch: int, validating: bool = False, rank: int = 0) -> None:
+    def __init__(self, what: str, batch: int, validating: bool = False, rank: int = 0, parent: bool = False) -> None:
         self.what = what
         self.batch = batch
         self.validating = validating
         self.rank = rank
+        self.parent = parent
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if not self.validating:
@@ -43,4 +45,4 @@ class Misbehave(pl.Callback):
             raise InputError(f"process {self.rank} refuses")
         if self.what == "fail":
             raise RuntimeError(f"process {self.rank} fails")
-        os.kill(os.getpid(), getattr(signal, self.what))
+        os.kill(os.getppid() if self.parent else os.getpid(), getattr(signal, self.what))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -28,9 +29,32 @@ TERMS = [
 ]
 
 
-@pytest.mark.parametrize("terms", [[], TERMS], ids=["plain", "regularised"])
-def test_two_processes_train_the_same_model_as_one(pairs: Path, tmp_path: Path, terms: list[str]) -> None:
-    one = trained(pairs, tmp_path / "one", *terms, "--data.batch_size", "2")
-    two = trained(pairs, tmp_path / "two", *terms, "--data.batch_size", "1", "--trainer.devices", "2")
+FEW = [
+    "--data.limit_val=1",
+    "--trainer.callbacks+=i2i.callbacks.evaluation.Evaluate",
+    "--trainer.callbacks.metrics=[similarity]",
+    "--trainer.callbacks.every=1",
+]
+"""One process has nothing to validate, and nothing to measure."""
+
+
+def validated(run: Path) -> dict[str, list[float]]:
+    """The figures of validation of all epochs."""
+    (path,) = (run / "logs").glob("*/metrics.csv")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name.startswith("validation/")]
+    return {name: [float(row[name]) for row in rows if row[name]] for name in names}
+
+
+@pytest.mark.parametrize("more", [FEW, TERMS], ids=["with one validation pair", "regularised"])
+def test_two_processes_train_the_same_model_as_one(pairs: Path, tmp_path: Path, more: list[str]) -> None:
+    """And measure the same."""
+    one = trained(pairs, tmp_path / "one", *more, "--data.batch_size", "2")
+    two = trained(pairs, tmp_path / "two", *more, "--data.batch_size", "1", "--trainer.devices", "2")
+    figures, expected_figures = validated(tmp_path / "two"), validated(tmp_path / "one")
+    assert set(figures) == set(expected_figures) and len(figures) == (3 if more == FEW else 1)
+    for name, values in expected_figures.items():
+        assert len(values) == 2 and figures[name] == pytest.approx(values, rel=1e-6), name
     for name, expected in one.items():
         torch.testing.assert_close(two[name], expected, rtol=1e-9, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")

@@ -15,8 +15,10 @@ from i2i.errors import InputError
 from i2i.losses.augmentation import DiffAugment
 from i2i.losses.crops import RandomCrops
 from i2i.losses.segmentation import labelmix_mask
+from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.oasis import Noise, OASISGenerator
 from i2i.nn.pix2pixhd import GlobalGenerator
+from i2i.nn.region_encoder import RegionEncoder
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.unet import UNetGenerator
 from i2i.semantics import SemanticMap
@@ -41,6 +43,18 @@ def oasis(kind: Noise) -> Callable[[SemanticMap, Tensor], Tensor | None]:
     return dense
 
 
+def clustered() -> InstanceEncoder:
+    encoder = InstanceEncoder(2, width=1, downsamplings=1)
+    encoder.set_clusters(torch.arange(24.0).view(12, 2), torch.arange(12) % 4, torch.arange(1, 13))
+    return encoder
+
+
+def seen() -> RegionEncoder:
+    encoder = RegionEncoder(4, 3, width=1)
+    encoder.seen.remember(torch.arange(240.0).view(20, 4, 3), torch.ones(20, 4, dtype=torch.bool))
+    return encoder
+
+
 DRAWING: dict[str, Callable[[SemanticMap, Tensor], Tensor | None]] = {
     "style": lambda maps, _: SPADEGenerator(5, style_dim=7, width=1, hidden=2).draw(maps),
     "noise for each image": oasis("image"),
@@ -48,6 +62,8 @@ DRAWING: dict[str, Callable[[SemanticMap, Tensor], Tensor | None]] = {
     "noise for each instance": oasis("instance"),
     "noise for each pixel": oasis("pixel"),
     "instance features": lambda maps, _: GlobalGenerator(5, feature_channels=2, width=1).draw(maps),
+    "features of clusters": lambda maps, _: clustered().draw(maps),
+    "styles of earlier photos": lambda maps, _: seen().draw(maps),
     "dropout": lambda maps, _: UNetGenerator(5, width=2, depth=5).draw(maps),
     "DiffAugment": lambda maps, photos: DiffAugment(probability=0.7)(maps, photos, photos)[2],
     "crops": lambda maps, photos: RandomCrops((16, 16), 3)(maps, photos, photos)[1].unflatten(0, (-1, 3)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from i2i import draws
 from i2i.benchmark.memory import KeptForBackward
 from i2i.checkpoint import load_file
 from i2i.classes import ClassTable, LabelEncoding
@@ -24,9 +26,12 @@ from i2i.data.transforms import Fixed
 from i2i.errors import InputError
 from i2i.losses.adversarial import HingeLoss
 from i2i.losses.objective import Objective
+from i2i.losses.variational import VariationalObjective
 from i2i.nn.encoder import StyleEncoder
+from i2i.nn.oasis import OASISGenerator
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.spade import SPADEGenerator
+from i2i.nn.unet import UNetGenerator
 from i2i.semantics import LabelSemantics
 from i2i.translator import Translator
 from i2i.two_player import NonFiniteLossError
@@ -230,6 +235,23 @@ def test_accumulated_batches_are_one_large_batch() -> None:
         torch.testing.assert_close(parameter, expected[name], rtol=1e-9, atol=1e-12)
 
 
+def test_an_accumulated_evidence_bound_is_that_of_one_large_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its divergence is a mean, to be taken once; and no discriminator stands between generator and photo."""
+    monkeypatch.setattr(draws, "normal", lambda shape, device, dtype: torch.full(shape, 0.7, dtype=dtype))
+    data, trained = items(4, torch.float64), []
+    for accumulate in (1, 2):
+        module = translator(True, objective=VariationalObjective(30.0), ema_decay=0.0, accumulate=accumulate).double()
+        for layer in module.modules():
+            if hasattr(layer, "parametrizations"):
+                layer.parametrizations.weight[0].refine = lambda *_: None
+        before = state(module)
+        train(module, data, batch_size=4 // accumulate, precision="64-true")
+        trained.append(list(module.players()[0]))
+        assert not torch.equal(before["encoder.mean.weight"], module.encoder.mean.weight)
+    for whole, parts in zip(*trained, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("precision", ["32", "16-mixed"])
 def test_clipping_bounds_the_step(precision: str) -> None:
     """Also in float16, where gradients carry the loss scale until just before the step."""
@@ -300,6 +322,50 @@ def test_the_gradient_at_the_picture_is_free_of_the_loss_scale() -> None:
 def mixed(precision: Any) -> MixedPrecision:
     scaler = torch.amp.GradScaler("cpu", init_scale=512.0) if precision == "16-mixed" else None
     return MixedPrecision(precision, "cpu", scaler)
+
+
+DRAWN: dict[str, Callable[[], nn.Module]] = {
+    "style": lambda: SPADEGenerator(CLASSES, 6, width=1, hidden=4, base_size=(1, 2), gain=1.0),
+    "noise": lambda: OASISGenerator(CLASSES, 3, width=1, hidden=4, gain=1.0),
+    "dropout": lambda: UNetGenerator(CLASSES, width=2, depth=5, norm="none", init="xavier"),
+}
+
+
+@pytest.mark.parametrize("generator", DRAWN)
+def test_the_validation_of_a_photo_is_its_own_affair(generator: str) -> None:
+    """Whatever is drawn for it: the batch, the order and what was drawn before do not matter."""
+    module = translator(generator=DRAWN[generator](), encoder=None)
+    data = items(3)
+    photos = torch.stack([item["photo"] for item in data])
+    errors = []
+    for size, order in ((3, [0, 1, 2]), (2, [2, 0, 1]), (1, [1, 2, 0])):
+        torch.rand(5)
+        (found,) = validate(module, [data[i] for i in order], size)
+        errors.append(found["validation/l1"])
+    module.eval()
+    made = module.reconstruct(
+        {"photo": photos, "labels": torch.stack([item["labels"] for item in data]), "name": list("012")}
+    )
+    assert errors == pytest.approx([float((made - photos).abs().mean()) / 2] * 3, rel=1e-5)
+    drawn = [
+        tuple(module.reconstruct({"labels": data[0]["labels"][None], "name": [n]}).flatten().tolist()) for n in "ab"
+    ]
+    assert drawn[0] != drawn[1]
+
+
+def validate(module: Translator, data: list[Item], batch_size: int) -> Any:
+    quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    engine = pl.Trainer(accelerator="cpu", use_distributed_sampler=False, **dict.fromkeys(quiet, False))
+    return engine.validate(module, DataLoader(data, batch_size=batch_size), verbose=False)
+
+
+def test_pictures_that_are_no_numbers_do_not_end_the_validation() -> None:
+    """Nor the training around it: the last good checkpoint stays the best."""
+    module = translator(ema_decay=0.0)
+    with torch.no_grad():
+        module.generator.last.bias.fill_(float("nan"))
+    (found,) = validate(module, items(2), 1)
+    assert math.isnan(found["validation/l1"])
 
 
 @pytest.mark.parametrize("schedule", ["shared", "original"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Checkpoint
 
 from i2i.callbacks.run_log import RunLog
@@ -118,13 +119,17 @@ class SafePoints(Checkpoint):
     def _stop(self, trainer: pl.Trainer, save: bool = True) -> None:
         if save:
             self._save(trainer)
-        # Another process may have been told, and this one not.
-        number = self._signal if self._signal is not None else signal.SIGTERM
+        number = self._told(trainer)
         name = signal.Signals(number).name
         message = f"Stopped by {name} after {_steps(trainer)} steps; saved {self.path}. Continue with --resume auto"
         # A process that Lightning has started would have its siblings killed by a status of its own.
         started = trainer.global_rank > 0 and not _started_from_outside(trainer)
         raise Stopped(message if trainer.is_global_zero else "", 0 if started else 128 + number)
+
+    def _told(self, trainer: pl.Trainer) -> int:
+        """The signal that processes end by. Some may not have been told, or otherwise: all have one exit status."""
+        own = torch.tensor(self._signal or 0, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(own, reduce_op="max"))
 
     @staticmethod
     def _say(trainer: pl.Trainer, text: str) -> None:

@@ -13,6 +13,11 @@ from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.plugins import CheckpointIO
+from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
+    ClusterEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 from pytorch_lightning.utilities import rank_zero_only
 
 from i2i.callbacks.checkpoint_io import AtomicCheckpointIO
@@ -75,9 +80,18 @@ def quieten() -> None:
 
 
 def _plugins(given: Any) -> list[Any]:
-    """Those of the configuration, and checkpoints that are always whole where they are written otherwise."""
+    """Those of the configuration; checkpoints that are always whole where they are written otherwise.
+
+    Under SLURM the Trainer would answer signals, too, until training has begun, and put the job into the queue again
+    itself; `scripts/slurm.sh` does that, by the exit status.
+    """
     plugins = list(given) if isinstance(given, list) else [] if given is None else [given]
-    return plugins if any(isinstance(one, CheckpointIO) for one in plugins) else [*plugins, AtomicCheckpointIO()]
+    if not any(isinstance(one, CheckpointIO) for one in plugins):
+        plugins.append(AtomicCheckpointIO())
+    placed = TorchElasticEnvironment.detect() or any(isinstance(one, ClusterEnvironment) for one in plugins)
+    if not placed and SLURMEnvironment.detect():
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    return plugins
 
 
 class SaveConfig(SaveConfigCallback):
@@ -107,9 +121,9 @@ class TrainingCLI(LightningCLI):
         """The run's folder and checkpoints, and what flows from the data to the model."""
         parser.add_argument("--run", type=str, default="runs/unnamed", help="folder of this run: all that it writes")
         parser.add_argument("--checkpoint_every", type=int | None, default=None, help="epochs between kept checkpoints")
-        text = "the logged value that the best checkpoint is chosen by (default validation/l1)"
         text = "steps after which the newest checkpoint is written within an epoch, too (default: at its end alone)"
         parser.add_argument("--checkpoint_steps", type=int | None, default=None, help=text)
+        text = "the logged value that the best checkpoint is chosen by (default validation/l1)"
         parser.add_argument("--monitor", type=str | None, default=None, help=text)
         text = "start the weights from those of another model, such as the earlier stage of coarse-to-fine training"
         parser.add_argument("--start_from", type=str | None, default=None, help=text)

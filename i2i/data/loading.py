@@ -85,12 +85,15 @@ class Loaders(LightningDataModule):
         return self._loader(data, self.batch_size)
 
     def val_dataloader(self) -> Loader:
-        """The validation split, in order, nothing random."""
-        return self.in_order("val")
+        """The validation split, in order, nothing random.
+
+        Of more processes than samples each has one, as the trainer asks for: names tell which have the same.
+        """
+        return self._loader(self.dataset("val"), self.val_batch_size, never_empty=True)
 
     def test_dataloader(self) -> Loader:
-        """The test split, in order, nothing random."""
-        return self.in_order("test")
+        """The test split, alike."""
+        return self._loader(self.dataset("test"), self.val_batch_size, never_empty=True)
 
     def predict_dataloader(self) -> Loader:
         """The same as the test split's."""
@@ -106,12 +109,14 @@ class Loaders(LightningDataModule):
         """
         return self._loader(self.dataset(name, first=first), self.val_batch_size, shared)
 
-    def _loader(self, data: PreparedSplit, batch_size: int, shared: bool = True) -> Loader:
+    def _loader(
+        self, data: PreparedSplit, batch_size: int, shared: bool = True, never_empty: bool = False
+    ) -> Loader:
         rank, world = self._place() if shared else (0, 1)
         return Loader(
             data,
             batch_size=batch_size,
-            sampler=EpochSampler(len(data), self.seed, data.training, rank, world),
+            sampler=EpochSampler(len(data), self.seed, data.training, rank, world, never_empty),
             num_workers=self.workers,
             collate_fn=partial(_collate_or_error, prepare=self.prepare),
             pin_memory=torch.cuda.is_available(),

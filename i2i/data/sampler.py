@@ -20,9 +20,18 @@ class EpochSampler(Sampler[tuple[int, int]]):
             rest per epoch). Without it each sample comes exactly once, on one of the processes.
         rank: of this process.
         world: number of processes.
+        never_empty: without ``shuffle``, a process that would get no sample gets one that another has, too.
     """
 
-    def __init__(self, length: int, seed: int = 0, shuffle: bool = True, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        length: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        rank: int = 0,
+        world: int = 1,
+        never_empty: bool = False,
+    ) -> None:
         if not 0 <= rank < world:
             raise InputError(f"rank is {rank} of {world} processes; allowed is 0 to {world - 1}")
         self.length = length
@@ -30,6 +39,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.shuffle = shuffle
         self.rank = rank
         self.world = world
+        self.never_empty = never_empty
         self.epoch = 0
         self._start = (0, 0)
 
@@ -49,13 +59,18 @@ class EpochSampler(Sampler[tuple[int, int]]):
         """Samples of this process in a whole epoch, those that :meth:`start_at` leaves out included."""
         if self.shuffle:
             return self.length // self.world
-        return len(range(self.rank, self.length, self.world))
+        return len(range(self._first, self.length, self.world))
+
+    @property
+    def _first(self) -> int:
+        """Place in the order of the first sample of this process."""
+        return self.rank % max(self.length, 1) if self.never_empty and not self.shuffle else self.rank
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         epoch = self.epoch
         order = np.arange(self.length)
         if self.shuffle:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
-        own = order[self.rank :: self.world][: len(self)]
+        own = order[self._first :: self.world][: len(self)]
         for index in own[self.left_out() :]:
             yield epoch, int(index)

@@ -39,11 +39,15 @@ class AdversarialLoss(nn.Module, ABC):
         """Logits by scale -> the generator's loss."""
         return self._over_scales(self.to_fool, fake_logits)
 
-    def accuracy(self, real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Share of the patches of real and of fake photos that are told as such; mean over the scales."""
+    def watched(self, real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What of the discriminator's judgement is worth watching, by name; scalars, the mean over the scales.
+
+        Here "accuracy_real" and "accuracy_fake", the share in [0, 1] of the patches of real and of fake photos that are
+        told as such.
+        """
         real = torch.stack([(x > self.boundary).float().mean() for x in real_logits])
         fake = torch.stack([(x <= self.boundary).float().mean() for x in fake_logits])
-        return real.mean(), fake.mean()
+        return {"accuracy_real": real.mean(), "accuracy_fake": fake.mean()}
 
     @abstractmethod
     def on_real(self, logits: Tensor) -> Tensor:
@@ -112,8 +116,26 @@ class VanillaLoss(AdversarialLoss):
         return self.on_real(logits)
 
 
+class MinimaxLoss(VanillaLoss):
+    """Cross entropy whose own negative the generator minimises: the game's value (Goodfellow et al. 2014, equation 1).
+
+    Its gradient vanishes ("saturates") where the discriminator is sure of what is fake, which is where a generator
+    begins; :class:`VanillaLoss` has the same fixed point and is what the paper trains with.
+    """
+
+    def to_fool(self, logits: Tensor) -> Tensor:
+        """Mean of log(1 − σ(x))."""
+        return -self.on_fake(logits)
+
+
 class WassersteinLoss(AdversarialLoss):
-    """The critic's difference of means (Arjovsky et al. 2017); what bounds the critic, spectral norm does."""
+    """The critic's difference of means (Arjovsky et al. 2017, equation 3).
+
+    Where the critic's slope is at most K it is a lower bound of K times the Wasserstein-1 distance of the two
+    distributions, tight for the best critic. What bounds the slope is a spectral norm in the critic,
+    :class:`i2i.losses.regularization.GradientPenalty` (which holds it near 1) or
+    :class:`i2i.losses.clipped.ClippedRMSprop` (whose K is unknown, but stays the same).
+    """
 
     def on_real(self, logits: Tensor) -> Tensor:
         """Mean of −x."""
@@ -126,3 +148,11 @@ class WassersteinLoss(AdversarialLoss):
     def to_fool(self, logits: Tensor) -> Tensor:
         """Mean of −x."""
         return -logits.mean()
+
+    def watched(self, real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Gives "wasserstein", the critic's estimate E D(real) − E D(fake); mean over the scales.
+
+        There is no accuracy: a critic is determined up to a constant, so that no value of its divides real from fake.
+        """
+        real, fake = (torch.stack([at_least_float32(x).mean() for x in side]) for side in (real_logits, fake_logits))
+        return {"wasserstein": (real - fake).mean()}

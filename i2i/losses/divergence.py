@@ -15,8 +15,10 @@ def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
         logvar: (N, style_dim), log variance.
 
     Returns:
-        A scalar of at least 0. It grows with the batch, and its published weight of 0.05 is meant so: training takes it
-        over the whole batch of a step, however that is split over processes and accumulation.
+        A scalar of at least 0. It grows with the batch: training takes it over the whole batch of a step, however that
+        is split over processes and accumulation. The original code sums over the part of the batch on each GPU and
+        takes the mean over the GPUs, so its weight of 0.05 with n samples on each GPU is 0.05 · n / (whole batch) here:
+        on its eight GPUs 0.00625, on one GPU 0.05.
     """
     mean, logvar = at_least_float32(mean), at_least_float32(logvar)
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum()

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from i2i.errors import InputError
 from i2i.losses.precision import at_least_float32
 
 
@@ -26,7 +27,13 @@ class FeatureMatchingLoss(nn.Module):
         self.scales = scales
 
     def forward(self, fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:
-        """Lists over scales of lists over layers (the logits last) -> scalar. ``real`` takes no gradient."""
+        """Lists over scales of lists over layers (the logits last) -> scalar. ``real`` takes no gradient.
+
+        Raises:
+            InputError: there are but logits.
+        """
+        if any(len(layers) < 2 for layers in fake):
+            raise InputError("the discriminator gives logits alone, no features that could match; feature_matching: 0")
         by_scale = []
         for fake_layers, real_layers in zip(fake, real, strict=True):
             pairs = zip(fake_layers[:-1], real_layers[:-1], strict=True)

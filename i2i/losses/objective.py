@@ -97,8 +97,8 @@ class BaseObjective(nn.Module, ABC):
         Args:
             network: the discriminator, called as ``network(condition, photos)``.
             condition: of the batch, N label maps or images.
-            fake: (N, 3, H, W) in [-1, 1], detached from the generator.
-            real: the photos, alike.
+            fake: (N, …), detached from the generator: photos (N, 3, H, W) in [-1, 1], or samples of another shape.
+            real: the photos or samples of the batch, alike.
 
         Returns:
             The unweighted terms, and what is only watched.
@@ -119,8 +119,8 @@ class BaseObjective(nn.Module, ABC):
         Args:
             network: the discriminator, called as ``network(condition, photos)``.
             condition: of the batch, N label maps or images.
-            fake: (N, 3, H, W) in [-1, 1].
-            real: the photos that ``fake`` should resemble.
+            fake: (N, …), as in :meth:`discriminator`.
+            real: the photos or samples that ``fake`` should resemble.
             mean: of the encoded style (N, style_dim), for models that encode one.
             logvar: its log variance.
         """
@@ -147,13 +147,17 @@ class BaseObjective(nn.Module, ABC):
 
 
 class Objective(BaseObjective):
-    """The losses of patch discriminators by name, with their weights. A loss of weight 0 is not computed.
+    """The losses by name, with their weights, for discriminators of patches or of whole samples.
+
+    A loss of weight 0 is not computed.
 
     Args:
-        adversarial: the adversarial loss, of weight 1; the hinge loss by default.
+        adversarial: the adversarial loss; the hinge loss by default.
         feature_matching: weight of the feature matching.
         perceptual: weight of the VGG19 distance; its weights file is read only if this is not 0.
-        divergence: weight of the style's KL divergence, for models with a style encoder.
+        divergence: weight of the style's KL divergence, for models with a style encoder, which is summed over the whole
+            batch of a step. The published 0.05 with n samples on each GPU is 0.05 · n / (whole batch) here, see
+            :func:`i2i.losses.divergence.kl_divergence`.
         reconstruction: weight of the L1 distance to the real photo, mean over pixels and channels in [-1, 1].
         vgg: the VGG19 weights file; None for torch's cache.
         vgg_imagenet_norm: see :class:`i2i.nn.features.VGG19Features`.
@@ -161,9 +165,13 @@ class Objective(BaseObjective):
         discriminator_scale: factor of the discriminator's two terms (pix2pixHD: 0.5).
         views: what is done, one after the other, to what the discriminator is shown, in both players' steps.
         regularizers: further terms of the discriminator's loss.
+        adversarial_weight: of the generator's adversarial term. At 0, and without feature matching, the generator does
+            not hear of the discriminator, which is trained all the same: how well it tells the pictures from photos is
+            then a measure of them.
 
     Raises:
-        InputError: a negative weight, two terms of one name, or a VGG19 file that cannot be used.
+        InputError: a negative weight, no term at all for the generator's pictures, two terms of one name, or a VGG19
+            file that cannot be used.
     """
 
     def __init__(
@@ -179,9 +187,10 @@ class Objective(BaseObjective):
         discriminator_scale: float = 1.0,
         views: Sequence[View] = (),
         regularizers: Sequence[Regularizer] = (),
+        adversarial_weight: float = 1.0,
     ) -> None:
         weights = {
-            "adversarial": 1.0,
+            "adversarial": adversarial_weight,
             "feature_matching": feature_matching,
             "perceptual": perceptual,
             "reconstruction": reconstruction,
@@ -194,6 +203,11 @@ class Objective(BaseObjective):
                 raise InputError(f"two terms of the objective have the name {regularizer.name!r}")
             weights[regularizer.name] = regularizer.weight
         super().__init__(weights, vgg, vgg_imagenet_norm, views)
+        if not any(weights[name] for name in ("adversarial", "feature_matching", "perceptual", "reconstruction")):
+            raise InputError(
+                "adversarial_weight, feature_matching, perceptual and reconstruction are all 0: the generator would "
+                "not learn; give one of them a weight"
+            )
         self.adversarial = HingeLoss() if adversarial is None else adversarial
         self.matching = FeatureMatchingLoss() if matching is None else matching
         self.regularizers = nn.ModuleList(regularizers)
@@ -203,7 +217,7 @@ class Objective(BaseObjective):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """As :meth:`BaseObjective.discriminator`: "real", "fake" and the regularizers' terms.
 
-        Watched are the shares of patches that are told rightly, "accuracy_real" and "accuracy_fake" in [0, 1].
+        Watched is what the adversarial loss says, see :meth:`i2i.losses.adversarial.AdversarialLoss.watched`.
         """
         condition, fake, real = self._view(condition, fake, real)
         with parametrize.cached():  # one spectral norm for all passes
@@ -214,8 +228,7 @@ class Objective(BaseObjective):
                 if term is not None:
                     terms[cast(Regularizer, regularizer).name] = term
         with torch.no_grad():
-            accuracy = self.adversarial.accuracy(on_real, on_fake)
-        return terms, dict(zip(("accuracy_real", "accuracy_fake"), accuracy, strict=True))
+            return terms, self.adversarial.watched(on_real, on_fake)
 
     def generator(
         self,
@@ -227,17 +240,22 @@ class Objective(BaseObjective):
         logvar: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """As :meth:`BaseObjective.generator`: "adversarial", "feature_matching", and what no discriminator judges."""
-        seen, seen_fake, seen_real = self._view(condition, fake, real)
-        match = self.weights["feature_matching"] > 0
+        return self._judged(network, condition, fake, real) | self._unjudged(fake, real, mean, logvar)
+
+    def _judged(self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        fool, match = (self.weights[name] > 0 for name in ("adversarial", "feature_matching"))
+        if not fool and not match:
+            return {}
+        condition, fake, real = self._view(condition, fake, real)
         with constant_weights():
             if match:
                 with torch.no_grad():
-                    real_features = judge(network, seen, seen_real)
-            fake_features = judge(network, seen, seen_fake)
-        terms = {"adversarial": self.adversarial.generator(_logits(fake_features))}
+                    real_features = judge(network, condition, real)
+            fake_features = judge(network, condition, fake)
+        terms = {"adversarial": self.adversarial.generator(_logits(fake_features))} if fool else {}
         if match:
             terms["feature_matching"] = self.matching(fake_features, real_features)
-        return terms | self._unjudged(fake, real, mean, logvar)
+        return terms
 
 
 def judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Features, Features]:
@@ -250,7 +268,7 @@ def judge_both(network: nn.Module, condition: Condition, fake: Tensor, real: Ten
 
 
 def judge(network: nn.Module, condition: Condition, photos: Tensor) -> Features:
-    """The features of a discriminator of patches.
+    """The features of a discriminator of patches, or of whole samples.
 
     Raises:
         InputError: the discriminator is of another kind.

@@ -28,7 +28,9 @@ class SegmentationObjective(BaseObjective):
         ignored: labels that stand for "unknown": their pixels of real photos are not asked for, and the generator is
             not told what to make of them. As all others they count as fake where they are.
         perceptual: weight of the VGG19 distance; its weights file is read only if this is not 0.
-        divergence: weight of the style's KL divergence, for models with a style encoder.
+        divergence: weight of the style's KL divergence, for models with a style encoder, which is summed over the whole
+            batch of a step. The published 0.05 with n samples on each GPU is 0.05 · n / (whole batch) here, see
+            :func:`i2i.losses.divergence.kl_divergence`.
         reconstruction: weight of the L1 distance to the real photo, mean over pixels and channels in [-1, 1].
         vgg, vgg_imagenet_norm, views: see :class:`i2i.losses.objective.BaseObjective`.
 

@@ -49,6 +49,10 @@ class Collected(Metric):
         for name, finite in zip(names, torch.isfinite(rows).all(dim=1).tolist(), strict=True):
             if not finite:
                 raise InputError(f"{name}: {type(self).__name__} is not a finite number there")
+        self.keep(names, rows)
+
+    def keep(self, names: Sequence[str], rows: Tensor) -> None:
+        """As :meth:`collect`, but whether the rows are finite or not."""
         self.rows.append(rows.detach().float())
         self.keys.append(torch.tensor([key(name) for name in names], dtype=torch.long, device=rows.device))
 

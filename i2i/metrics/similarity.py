@@ -1,4 +1,4 @@
-"""How near each synthesised photo is to its real one: PSNR and SSIM."""
+"""How near each synthesised photo is to its real one: PSNR, SSIM and the mean absolute error."""
 
 from __future__ import annotations
 
@@ -69,6 +69,25 @@ class Similarity(Collected):
             Result("PSNR", float(values["psnr"]), protocol | capped, "higher", "dB"),
             Result("SSIM", float(values["ssim"]), protocol | window, "higher"),
         ]
+
+
+class AbsoluteError(Collected):
+    """Mean absolute error of synthesised photos to the real ones, in the units of images in [0, 1]; a mean over photos.
+
+    It is watched while a model trains, so photos that are no numbers make it none, and do not end the training.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(width=1)
+
+    def update(self, photo: Tensor, real: Tensor, names: Sequence[str]) -> None:
+        """Add pairs of photos (N, 3, H, W) in [-1, 1]."""
+        error = (photo.float() - real.float()).abs().mean(dim=(1, 2, 3)) / _RANGE
+        self.keep(names, error[:, None])
+
+    def compute(self) -> Tensor:
+        """A scalar."""
+        return mean_of(self.collected()[1], "mean absolute error")[0].to(self.device, torch.float32)
 
 
 _EQUAL = 100.0  # dB, above anything that 8 bits can differ by; one equal photo shall not make the mean infinite

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.nn.init import Init, initialise
@@ -114,7 +115,7 @@ class InstanceEncoder(Encoder):
 
         Args:
             condition: N label maps of size (H, W), with instances.
-            random: where to draw from, a generator of the CPU; None draws from torch's own.
+            random: where to draw from, a generator of the CPU; None draws as :mod:`i2i.draws` says.
 
         Returns:
             (N, features, H, W).
@@ -129,13 +130,17 @@ class InstanceEncoder(Encoder):
             )
         index = InstanceIndex.of(condition)
         assert isinstance(condition, SemanticMap), "only label maps have instances"
+        if random is None:
+            drawn = draws.uniform_rows(torch.bincount(index.maps, minlength=condition.batch).tolist(), 1)
+        else:
+            drawn = torch.rand(index.count, 1, generator=random)
         own = index.classes(condition.labels, condition.num_classes).cpu()[:, None] == self.cluster_classes.cpu()
         centres, counts = self.cluster_centres.cpu(), self.cluster_counts.cpu().double()
         average = (centres * (counts / counts.sum())[:, None]).sum(0).to(centres.dtype)
         known = own.any(1)
         values = average.repeat(index.count, 1)  # (instances, features)
-        if known.any():
-            values[known] = centres[torch.multinomial(own[known] * counts, 1, generator=random)[:, 0]]
+        shares = (own[known] * counts).cumsum(1)
+        values[known] = centres[torch.searchsorted(shares, drawn[known] * shares[:, -1:], right=True)[:, 0]]
         return index.spread(values.to(condition.device))
 
     def set_clusters(self, centres: Tensor, classes: Tensor, counts: Tensor) -> None:

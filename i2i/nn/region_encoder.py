@@ -120,7 +120,7 @@ class RegionEncoder(Encoder):
 
         Args:
             condition: N label maps.
-            random: where to draw from, a generator of the CPU; None draws from torch's own.
+            random: where to draw from, a generator of the CPU; None draws as :mod:`i2i.draws` says.
 
         Returns:
             (N, K, region_channels).

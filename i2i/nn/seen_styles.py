@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from i2i import draws
+
 _DECAY = 0.99
 
 
@@ -83,8 +85,15 @@ class SeenStyles(nn.Module):
         return torch.where(seen, self.means, self.means.sum(0) / seen.sum().clamp(min=1))
 
     def draw(self, count: int, random: torch.Generator | None = None) -> Tensor:
-        """(count, classes, channels), each the style of one photo, filled; the mean style where there is no photo."""
+        """(count, classes, channels), each the style of one photo, filled; the mean style where there is no photo.
+
+        Without ``random`` drawn as :mod:`i2i.draws` says.
+        """
         if not self.count:
             return self.typical.expand(count, -1, -1)
-        drawn = torch.randint(self.count, (count,), generator=random).to(self.styles.device)
+        if random is None:
+            drawn = draws.integers(0, self.count, (count,))
+        else:
+            drawn = torch.randint(self.count, (count,), generator=random)
+        drawn = drawn.to(self.styles.device)
         return self.filled(self.styles[drawn], self.known[drawn])

@@ -54,6 +54,6 @@ class Encoder(nn.Module):
 
         Args:
             condition: the batch.
-            random: where to draw from, a generator of the CPU; None draws from torch's own.
+            random: where to draw from, a generator of the CPU; None draws as :mod:`i2i.draws` says.
         """
         raise NotImplementedError(f"{type(self).__name__} does not draw styles")

@@ -52,6 +52,20 @@ GROUPS = (
         "runs away.",
     ),
     Group(
+        "Estimated distance",
+        ("discriminator/wasserstein",),
+        "How far the critic finds the samples from the data: the Wasserstein distance of the two distributions, but "
+        "for a factor that depends on how the critic's slope is bounded. Rises at first, while the critic learns to "
+        "see, then falls as the samples get better, and settles near 0. At 0 from the start: the critic learns "
+        "nothing; take more of its steps, or a higher rate. Rising for good: the generator has lost.",
+    ),
+    Group(
+        "Gradient penalty",
+        ("discriminator/gradient_penalty",),
+        "The squared distance of the critic's slope from 1. Falls within the first steps and stays well below 1; "
+        "spikes ask for a lower learning rate.",
+    ),
+    Group(
         "Feature matching",
         ("generator/feature_matching",),
         "The distance of the discriminator's features for synthesised and real photos. It rises while the "
@@ -66,8 +80,9 @@ GROUPS = (
     Group(
         "Reconstruction",
         ("generator/reconstruction",),
-        "The mean absolute error to the photo in training. It falls and levels off; far below the validation error it "
-        "says that photos are learnt by heart.",
+        "The mean absolute error to the photo in training; with the variational objective, in nats, how unlikely the "
+        "photo is to what is decoded. It falls and levels off; far below the validation error it says that photos are "
+        "learnt by heart.",
     ),
     Group(
         "Divergence of the styles",

@@ -28,6 +28,16 @@ def test_processes_share_an_epoch_without_repeats(length: int, world: int, shuff
         assert sorted(indices) == list(range(length))
 
 
+@given(st.integers(0, 20), st.integers(1, 8))
+def test_where_no_process_may_be_idle_only_those_that_would_be_repeat_a_sample(length: int, world: int) -> None:
+    for rank in range(world):
+        plain = [index for _, index in EpochSampler(length, 0, False, rank, world)]
+        sampler = EpochSampler(length, 0, False, rank, world, never_empty=True)
+        share = [index for _, index in sampler]
+        assert len(share) == len(sampler)
+        assert share == plain if plain or not length else len(share) == 1 and 0 <= share[0] < length
+
+
 def test_epochs_and_seeds_give_other_orders_and_the_same_ones_again() -> None:
     def order(seed: int, epoch: int) -> list[int]:
         sampler = EpochSampler(50, seed)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from i2i.losses.adversarial import AdversarialLoss, HingeLoss, LeastSquaresLoss, VanillaLoss, WassersteinLoss
+from i2i.losses.adversarial import (
+    AdversarialLoss,
+    HingeLoss,
+    LeastSquaresLoss,
+    MinimaxLoss,
+    VanillaLoss,
+    WassersteinLoss,
+)
 
 Formula = Callable[[float], float]
 TEXTBOOK: dict[type[AdversarialLoss], tuple[Formula, Formula, Formula]] = {  # on real, on fake, for the generator
@@ -20,6 +28,11 @@ TEXTBOOK: dict[type[AdversarialLoss], tuple[Formula, Formula, Formula]] = {  # o
         lambda x: -math.log(1 / (1 + math.exp(-x))),
         lambda x: -math.log(1 - 1 / (1 + math.exp(-x))),
         lambda x: -math.log(1 / (1 + math.exp(-x))),
+    ),
+    MinimaxLoss: (
+        lambda x: -math.log(1 / (1 + math.exp(-x))),
+        lambda x: -math.log(1 - 1 / (1 + math.exp(-x))),
+        lambda x: math.log(1 - 1 / (1 + math.exp(-x))),
     ),
     WassersteinLoss: (lambda x: -x, lambda x: x, lambda x: -x),
 }
@@ -57,14 +70,24 @@ def test_the_generator_pushes_where_the_discriminator_sees_real(kind: type[Adver
 def test_the_vanilla_loss_is_finite_where_the_formula_is_not() -> None:
     x = torch.tensor([-200.0, 200.0])
     assert torch.isfinite(VanillaLoss().on_real(x)) and torch.isfinite(VanillaLoss().on_fake(x))
+    assert torch.isfinite(MinimaxLoss().to_fool(x))
 
 
 @pytest.mark.parametrize(("kind", "certain"), [(HingeLoss, (0.2, -0.2)), (LeastSquaresLoss, (0.7, 0.3))])
 def test_accuracy(kind: type[AdversarialLoss], certain: tuple[float, float]) -> None:
     real, fake = (torch.full((4,), x) for x in certain)
     half = torch.tensor([certain[0], certain[1]])
-    assert [float(x) for x in kind().accuracy([real, real], [fake, fake])] == [1, 1]
-    assert [float(x) for x in kind().accuracy([fake, half], [real, half])] == [0.25, 0.25]
+    assert kind().watched([real, real], [fake, fake]) == {"accuracy_real": 1, "accuracy_fake": 1}
+    assert kind().watched([fake, half], [real, half]) == {"accuracy_real": 0.25, "accuracy_fake": 0.25}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_critic_is_watched_by_its_estimate(reduction: Any) -> None:
+    """The negative of its loss, but always the mean over the scales."""
+    real, fake = ([torch.randn(2, 1, 4, 4), torch.randn(2, 1, 2, 2)] for _ in range(2))
+    watched = WassersteinLoss(reduction).watched(real, fake)
+    expected = sum(float(r.mean() - f.mean()) for r, f in zip(real, fake, strict=True)) / 2
+    assert {name: float(value) for name, value in watched.items()} == {"wasserstein": pytest.approx(expected)}
 
 
 def test_half_precision_is_widened() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,11 +11,19 @@ from torch.distributions import Normal, kl_divergence
 
 from i2i.condition import Condition
 from i2i.errors import InputError
-from i2i.losses.adversarial import LeastSquaresLoss
+from i2i.losses.adversarial import (
+    AdversarialLoss,
+    HingeLoss,
+    LeastSquaresLoss,
+    MinimaxLoss,
+    VanillaLoss,
+    WassersteinLoss,
+)
 from i2i.losses.divergence import kl_divergence as ours
 from i2i.losses.matching import FeatureMatchingLoss
 from i2i.losses.objective import Objective, Regularizer, View
 from i2i.losses.perceptual import PerceptualLoss
+from i2i.losses.regularization import R1, LeCam
 from i2i.nn.features import VGG19Features
 from i2i.semantics import SemanticMap
 
@@ -195,6 +205,76 @@ def test_what_has_no_weight_is_not_computed() -> None:
     assert judge.batches == [2]
     with_style = objective.generator(judge, maps, fake, real, torch.zeros(1, 2), torch.zeros(1, 2))
     assert set(with_style) == {"adversarial", "divergence"}
+
+
+def test_a_generator_need_not_hear_of_the_discriminator() -> None:
+    """Which is trained all the same, and tells the pictures from photos."""
+    objective = Objective(
+        feature_matching=0, perceptual=0, reconstruction=2.0, adversarial_weight=0, views=[Brighter()]
+    )
+    judge, (maps, fake, real) = Judge(features(), features()), pictures(8)
+    assert set(objective.generator(judge, maps, fake, real)) == {"reconstruction"}
+    assert judge.batches == []
+    terms, watched = Objective(perceptual=0, adversarial_weight=0).discriminator(judge, maps, fake, real)
+    assert set(terms) == {"real", "fake"} and set(watched) == {"accuracy_real", "accuracy_fake"}
+    matched = Objective(perceptual=0, adversarial_weight=0).generator(judge, maps, fake, real)
+    assert set(matched) == {"feature_matching"}
+
+
+def test_the_adversarial_term_is_weighed() -> None:
+    objective = Objective(feature_matching=0, perceptual=0, adversarial_weight=0.3)
+    terms = objective.generator(Judge(features(), features()), *pictures(8))
+    assert objective.total(terms).item() == pytest.approx(0.3 * terms["adversarial"].item())
+
+
+def test_a_generator_that_nothing_teaches_is_refused() -> None:
+    with pytest.raises(InputError, match="adversarial_weight, feature_matching, perceptual and reconstruction are all"):
+        Objective(feature_matching=0, perceptual=0, adversarial_weight=0)
+
+
+class Unconditional:
+    """The condition of samples that have none."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def repeated(self, times: int) -> Unconditional:
+        return Unconditional(times * self.batch)
+
+
+LOSSES = [HingeLoss, LeastSquaresLoss, MinimaxLoss, VanillaLoss, WassersteinLoss]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(2,), (1, 8, 8), (5, 3)])
+def test_samples_may_have_any_shape(shape: tuple[int, ...], loss: type[AdversarialLoss]) -> None:
+    """Points, grey images, sequences: everything but VGG19 and views, which are of photos."""
+
+    class Scores(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(math.prod(shape), 8), nn.Linear(8, 1)])
+
+        def forward(self, condition: Unconditional, samples: Tensor) -> list[list[Tensor]]:
+            assert condition.batch == len(samples)
+            hidden = self.layers[0](samples.flatten(1)).tanh()
+            return [[hidden, self.layers[1](hidden)]]
+
+    terms = [R1(every=1), LeCam()]
+    objective, network = Objective(loss(), perceptual=0, reconstruction=1, regularizers=terms), Scores()
+    fake, real = torch.randn(4, *shape, requires_grad=True), torch.randn(4, *shape)
+    judged, _ = objective.discriminator(network, Unconditional(4), fake.detach(), real)  # type: ignore[arg-type]
+    objective.total(judged).backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in network.parameters())
+    learned = objective.generator(network, Unconditional(4), fake, real)  # type: ignore[arg-type]
+    assert set(learned) == {"adversarial", "feature_matching", "reconstruction"}
+    objective.total(learned).backward()
+    assert fake.grad is not None and fake.grad.shape == (4, *shape) and bool((fake.grad != 0).all())
+
+
+def test_logits_alone_cannot_be_matched() -> None:
+    with pytest.raises(InputError, match="no features that could match; feature_matching: 0"):
+        FeatureMatchingLoss()([[torch.zeros(2, 1)]], [[torch.zeros(2, 1)]])
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])

@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from i2i.errors import InputError
-from i2i.metrics.similarity import Similarity, peak_signal_to_noise, structural_similarity
+from i2i.metrics.similarity import AbsoluteError, Similarity, peak_signal_to_noise, structural_similarity
 
 
 def photos(seed: int, count: int = 3) -> torch.Tensor:
@@ -65,3 +65,13 @@ def test_small_photos_and_no_photos_are_refused() -> None:
         structural_similarity(torch.zeros(1, 3, 12, 10), torch.zeros(1, 3, 12, 10))
     with pytest.raises(InputError, match="no photos were measured"):
         Similarity().compute()
+
+
+def test_the_absolute_error_is_that_of_images_from_0_to_1_and_may_be_none() -> None:
+    metric, x, y = AbsoluteError(), photos(0), photos(1)
+    metric.update(x, y, ["a", "b", "c"])
+    metric.update(x[:1], y[:1], ["a"])
+    expected = np.abs((x.numpy() + 1) / 2 - (y.numpy() + 1) / 2).mean()
+    assert float(metric.compute()) == pytest.approx(float(expected), rel=1e-6)
+    metric.update(x[:1] * float("nan"), y[:1], ["d"])
+    assert math.isnan(float(metric.compute()))

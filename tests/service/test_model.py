@@ -15,9 +15,13 @@ from i2i.errors import InputError
 from i2i.image_map import ImageSemantics
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.generator import Generator
+from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pix2pixhd import GlobalGenerator
+from i2i.nn.region_encoder import RegionEncoder
+from i2i.nn.sean import SEANGenerator
 from i2i.nn.spade import SPADEGenerator
+from i2i.nn.style import Encoder
 from i2i.nn.unet import UNetGenerator
 from i2i.semantics import LabelSemantics
 from i2i.service.app import create_app
@@ -38,8 +42,23 @@ def generators() -> dict[str, Generator]:
         "oasis by instance": OASISGenerator(CHANNELS, noise_channels=3, noise="instance", width=2, hidden=4, gain=1.0),
         "oasis by pixel": OASISGenerator(CHANNELS, noise_channels=3, noise="pixel", width=2, hidden=4, gain=1.0),
         "pix2pixhd": GlobalGenerator(CHANNELS, width=2, downsamplings=3, blocks=1, gain=0.5),
+        "pix2pixhd with features": GlobalGenerator(
+            CHANNELS, feature_channels=2, width=2, downsamplings=3, blocks=1, gain=0.5
+        ),
+        "sean": SEANGenerator(CHANNELS, 4, region_channels=3, width=2, hidden=4, gain=1.0),
         "pix2pix": UNetGenerator(CHANNELS, width=2, depth=4, gain=0.5),
     }
+
+
+def synthesizer_of(name: str) -> Synthesizer:
+    """With the encoder that some need to draw a style."""
+    encoder: Encoder | None = None
+    if name == "pix2pixhd with features":
+        encoder = InstanceEncoder(2, width=2, downsamplings=1)
+        encoder.set_clusters(2 * torch.rand(8, 2) - 1, torch.arange(8) % 4, torch.ones(8))
+    if name == "sean":
+        encoder = RegionEncoder(4, region_channels=3, width=2)
+    return Synthesizer(generators()[name], LabelSemantics(4, edges=True), encoder)
 
 
 STYLES = {"spade": "none", "spade with style": "vector", "oasis": "vector", "pix2pixhd": "none"}
@@ -51,7 +70,7 @@ def blocks(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", generators())
 def test_pictures_made_together_are_those_made_alone(name: str) -> None:
-    synthesizer = Synthesizer(generators()[name], LabelSemantics(4, edges=True))
+    synthesizer = synthesizer_of(name)
     model = Model(synthesizer, (40, 48))
     assert model.style == STYLES.get(name, "seed") and not model.takes_photos
     orders = [Order(blocks(i), seed=i) for i in range(3)]
@@ -67,7 +86,7 @@ def test_pictures_made_together_are_those_made_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", generators())
 def test_a_map_of_any_size_is_synthesised_or_refused_with_a_reason(name: str) -> None:
-    app = create_app(Model(Synthesizer(generators()[name], LabelSemantics(4, edges=True)), (32, 32)))
+    app = create_app(Model(synthesizer_of(name), (32, 32)))
     with TestClient(app, "http://localhost") as client:
         for size in [(1, 1), (33, 9)]:
             file = io.BytesIO()
