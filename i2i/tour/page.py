@@ -80,7 +80,8 @@ def _exhibit(exhibit: Exhibit, runs: Mapping[str, Path]) -> str:
 
 
 def _is_wide(picture: Pixels) -> bool:
-    return picture.shape[1] > 2 * picture.shape[0]
+    height, width = picture.shape[:2]
+    return int(width) > 2 * int(height)
 
 
 def _figure(shown: Shown) -> str:

@@ -120,7 +120,7 @@ def lightings(name: str, maps: int = 3) -> Make:
     def make(runs: Mapping[str, Path]) -> list[Shown]:
         synthesizer = _synthesizer(runs[name])
         size = _size(synthesizer)
-        photos = [render(10_000 + i, size, lighting).photo for i, lighting in enumerate(LIGHTINGS)]
+        photos = [_photo(10_000 + i, size, lighting) for i, lighting in enumerate(LIGHTINGS)]
         rows: list[list[Pixels]] = [[np.full_like(photos[0], 255), *photos]]
         for labels, instances, colours in _held_out(synthesizer, maps):
             rows.append([colours, *synthesizer(labels, instances, style=photos)])
@@ -135,7 +135,7 @@ def between_styles(name: str, maps: int = 2) -> Make:
     def make(runs: Mapping[str, Path]) -> list[Shown]:
         synthesizer = _synthesizer(runs[name])
         size = _size(synthesizer)
-        ends = [render(20_000 + i, size, LIGHTINGS[i]).photo for i in (0, -1)]
+        ends = [_photo(20_000, size, LIGHTINGS[i]) for i in (0, -1)]
         styles = list(synthesizer.interpolate(ends[0], ends[1], _STEPS - 2))
         rows = [
             [colours, *synthesizer(labels, instances, style=styles)]
@@ -178,16 +178,24 @@ def _digits(size: int, count: int) -> Tensor:
 
 def _size(synthesizer: Synthesizer) -> tuple[int, int]:
     assert synthesizer.resize is not None
-    height, width = synthesizer.resize.size
-    return height, width
+    size = synthesizer.resize.size
+    assert size is not None
+    return size
+
+
+def _photo(seed: int, size: tuple[int, int], lighting: str) -> Pixels:
+    photo = render(seed, size, lighting).photo
+    assert photo is not None
+    return photo
 
 
 def _held_out(synthesizer: Synthesizer, count: int) -> list[tuple[Tensor, Tensor, Pixels]]:
+    """Label map and instances (1, H, W) of landscapes of the test split, and the map in the classes' colours."""
     scenes = Scenes(size=_size(synthesizer), train=1, val=1, test=count)
-    read = [scenes.split("test").read(index) for index in range(count)]
     found = []
-    for sample in read:
+    for index in range(count):
+        sample = scenes.split("test").read(index)
         assert sample.labels is not None and sample.instances is not None
-        maps = (torch.from_numpy(np.ascontiguousarray(m))[None] for m in (sample.labels, sample.instances))
-        found.append((*maps, scenes.encoding.classes.colourise(sample.labels)))
-    return found  # type: ignore[return-value]
+        labels, instances = (torch.from_numpy(np.ascontiguousarray(m))[None] for m in (sample.labels, sample.instances))
+        found.append((labels, instances, synthesizer.to_rgb(labels)[0]))
+    return found

@@ -93,8 +93,8 @@ STYLES = Station(
         (
             "SPADE",
             (
-                "<i>γ</i>(<i>m</i>) · (<i>h</i> − mean <i>h</i>) / deviation <i>h</i> + <i>β</i>(<i>m</i>),&ensp;at every "
-                "pixel of every layer"
+                "<i>γ</i>(<i>m</i>) · (<i>h</i> − mean <i>h</i>) / deviation <i>h</i> + <i>β</i>(<i>m</i>),&ensp;at "
+                "every pixel of every layer"
             ),
         ),
         (
@@ -121,7 +121,7 @@ STYLES = Station(
             (
                 "--data.source.init_args.size=[64, 64]",
                 "--data.resize.init_args.size=[64, 64]",
-                "--model.generator.init_args.upsamplings=4",
+                "--model.generator.init_args.base_size=[2, 2]",
             ),
         ),
     ),
