@@ -9,6 +9,7 @@ from i2i.condition import Condition, Semantics
 from i2i.data.datamodule import Batch
 from i2i.history import PictureHistory
 from i2i.losses.objective import STYLE_TERM, BaseObjective
+from i2i.nn.generator import Generator
 from i2i.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerModule
 
 
@@ -16,12 +17,14 @@ class AdversarialModule(TwoPlayerModule):
     """A module whose discriminator judges pictures and whose generator learns from its judgement.
 
     Attributes:
+        generator: made the pictures, and says what of them is compared.
         discriminator: called as ``discriminator(condition, pictures)``; gives what the objective asks for.
         objective: the losses and their weights.
         semantics: how a batch becomes the condition.
         history: earlier pictures for the discriminator; None shows it the current ones.
     """
 
+    generator: Generator
     discriminator: nn.Module
     objective: BaseObjective
     semantics: Semantics
@@ -46,7 +49,8 @@ class AdversarialModule(TwoPlayerModule):
             shown, fake = self.history(batch, fake)
             condition, photo = self.semantics.read(shown), shown["photo"]
         with self.turn(DISCRIMINATOR, boundary):
-            terms, watched = self.objective.discriminator(self.discriminator, condition, fake, photo)
+            seen = self.generator.compared(condition, fake, photo)
+            terms, watched = self.objective.discriminator(self.discriminator, *seen)
             self.guard(terms, DISCRIMINATOR, batch_index)
             self.descend(DISCRIMINATOR, self.objective.total(terms), boundary)
         return {name: term.detach() for name, term in terms.items()} | watched
@@ -78,7 +82,8 @@ class AdversarialModule(TwoPlayerModule):
             # The losses' gradient is taken at the picture first: the graphs of the discriminator and of VGG are gone
             # before the generator's backward pass needs its memory.
             picture = fake.detach().requires_grad_()
-            terms = self.objective.generator(self.discriminator, condition, picture, photo, mean, logvar)
+            seen = self.generator.compared(condition, picture, photo)
+            terms = self.objective.generator(self.discriminator, *seen, mean, logvar)
             for name in self.objective.sums & terms.keys():  # meant over the whole batch of a step
                 terms[name] = terms[name] * self.parts
             self.guard(terms, GENERATOR, batch_index)

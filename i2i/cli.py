@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": ("compare", "measured runs side by side: i2i compare RUN RUN"),
     "train-judge": ("train_judge", "train a segmentation network that measures synthesised photos: mIoU"),
     "synthesize": ("synthesize", "label maps or images to photographs: i2i synthesize MODEL LABELS OUT"),
+    "latents": ("latents", "strips from latent to latent, and their arithmetic: i2i latents MODEL OUT --labels MAP"),
     "demo": ("demo", "paint label maps on a page that shows their pictures as you paint: i2i demo [MODEL]"),
     "cluster-features": (
         "cluster_features",

@@ -46,14 +46,15 @@ def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") 
     if not bool(((t >= 0) & (t <= 1)).all()):
         raise InputError(f"the weight of a mix is {weight}; allowed is 0 (all of the first) to 1 (all of the second)")
     t = t[..., None]
-    straight = (1 - t) * a + t * b
+    straight = (1 - t) * a + t * b  # exact at both ends
     lengths = a.norm() * b.norm()
     if way == "linear" or lengths == 0:
         return straight
     angle = torch.acos((torch.dot(a, b) / lengths).clamp(-1, 1))
     if torch.sin(angle) < 1e-4:
         return straight
-    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+    turned = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+    return torch.where((t == 0) | (t == 1), straight, turned)
 
 
 def interpolated(a: Tensor, b: Tensor, n: int, way: Way = "spherical") -> Tensor:

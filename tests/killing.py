@@ -158,7 +158,7 @@ def differences(one: Path, other: Path) -> list[str]:
     found = []
     for name in ("last.ckpt", "best.ckpt"):
         a, b = (torch.load(run / "checkpoints" / name, weights_only=True) for run in (one, other))
-        for key in ("state_dict", "optimizer_states", "history", "global_step", "epoch", "log_rows"):
+        for key in ("state_dict", "optimizer_states", "MixedPrecision", "history", "global_step", "epoch", "log_rows"):
             found += [f"{name}: {key}{place}" for place in _unequal(a.get(key), b.get(key))]
         scores = [[s["best_model_score"] for s in c["callbacks"].values() if s.get("monitor")] for c in (a, b)]
         found += [f"{name}: best score {place}" for place in _unequal(*scores)]

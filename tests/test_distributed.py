@@ -26,6 +26,7 @@ TERMS = [
     "--model.objective.regularizers+=i2i.losses.regularization.R1",
     "--model.objective.regularizers.every=2",
     "--model.objective.regularizers+=i2i.losses.regularization.LeCam",
+    "--model.objective.regularizers+=i2i.losses.regularization.GradientPenalty",
 ]
 
 

@@ -15,6 +15,9 @@ from PIL import Image
 from i2i.checkpoint import save_model
 from i2i.classes import ClassTable, LabelEncoding
 from i2i.data.transforms import Fixed
+from i2i.foundations.condition import ClassSemantics
+from i2i.foundations.convolutional import DCGANGenerator
+from i2i.map_latents import MapLatents
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics
@@ -32,7 +35,7 @@ def modules_with_examples() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """model.ckpt (four classes, style, trained for 64 x 64), map.png, map2.png, colours.png and three photos."""
+    """model.ckpt (four classes, style, 64 x 64), digits.ckpt, map.png, map2.png, colours.png and three photos."""
     folder = tmp_path_factory.mktemp("examples")
     torch.manual_seed(0)
     save_model(
@@ -43,6 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         encoding=LabelEncoding(TABLE),
         resize=Fixed((64, 64)),
     )
+    digits = DCGANGenerator([1, 32, 32], num_classes=10, style_dim=4, width=2)
+    save_model(folder / "digits.ckpt", digits, ClassSemantics(10))
     random = np.random.default_rng(0)
     for name in ("map", "map2", "colours"):
         labels = random.integers(0, 4, (5, 7)).repeat(16, 0).repeat(16, 1).astype(np.uint8)
@@ -57,7 +62,7 @@ def test_the_examples_run(name: str, folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(folder)
     labels = np.zeros((96, 160), np.uint8)
     labels[50:] = 2
-    at_hand: dict[str, Any] = {"np": np, "torch": torch, "Mix": Mix, "labels": labels}
+    at_hand: dict[str, Any] = {"np": np, "torch": torch, "Mix": Mix, "MapLatents": MapLatents, "labels": labels}
     at_hand["synthesizer"] = Synthesizer.load("model.ckpt")
     ran = 0
     module = importlib.import_module(name)

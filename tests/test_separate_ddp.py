@@ -16,15 +16,18 @@ from torch import Tensor
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.utils.data import DataLoader
 
+from i2i.callbacks.growth import Grow
 from i2i.losses import segmentation
 from i2i.losses.adversarial import HingeLoss, LeastSquaresLoss
 from i2i.losses.objective import Objective
 from i2i.losses.segmentation import SegmentationObjective
 from i2i.losses.variational import VariationalObjective
 from i2i.nn.encoder import StyleEncoder
+from i2i.nn.growth import Growing
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.pix2pixhd import LocalEnhancer
+from i2i.nn.progressive_spade import ProgressiveSPADEGenerator
 from i2i.nn.segmenter import SegmentationDiscriminator
 from i2i.nn.spade import SPADEGenerator
 from i2i.semantics import LabelSemantics
@@ -65,6 +68,15 @@ def spade(losses: Objective | None = None, **options: Any) -> Translator:
     return translator(generator, discriminator, losses, encoder=encoder, **options)
 
 
+def growing(**options: Any) -> Translator:
+    """Half as large at first; from batch to batch other parts of the generator are trained, and need a reducer."""
+    generator = ProgressiveSPADEGenerator(CLASSES, 1, STYLE, width=1, hidden=4, base_size=(1, 2), gain=1.0)
+    encoder = StyleEncoder(STYLE, width=2, size=16, gain=1.0)
+    discriminator = MultiscalePatchGAN(CLASSES, width=2, layers=2, gain=1.0)
+    losses = Objective(HingeLoss(), perceptual=0.0, reconstruction=3.0)
+    return translator(generator, discriminator, losses, encoder=encoder, **options)
+
+
 def pix2pixhd(**options: Any) -> Translator:
     """In the first epoch the coarse part of the generator is frozen, so the reducer must be another in the second."""
     generator = LocalEnhancer(CLASSES, width=2, blocks=1, coarse_downsamplings=2, coarse_blocks=1)
@@ -83,7 +95,13 @@ def translator(*parts: Any, **options: Any) -> Translator:
     return Given(*parts, LabelSemantics(CLASSES), optimizer_g=sgd(0.01), optimizer_d=sgd(0.02), **options).double()
 
 
-MODELS: dict[str, Callable[..., Translator]] = {"spade": spade, "vae": vae, "pix2pixhd": pix2pixhd, "oasis": oasis}
+MODELS: dict[str, Callable[..., Translator]] = {
+    "spade": spade,
+    "growing": growing,
+    "vae": vae,
+    "pix2pixhd": pix2pixhd,
+    "oasis": oasis,
+}
 
 
 def items(count: int) -> list[dict[str, Any]]:
@@ -115,11 +133,12 @@ def train(model: Translator, rank: int = 0, world: int = 1, **trainer: Any) -> t
     """Two epochs; of every batch each process takes its share. The terms of all steps, and the validation's error."""
     log = Log()
     quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary", "use_distributed_sampler")
+    callbacks = [log, *([Grow(0.3, 0.7)] if isinstance(model.generator, Growing) else [])]
     data = items(GLOBAL_BATCH * STEPS)[rank::world]
     loaders = [DataLoader(data, size // world) for size in (GLOBAL_BATCH // model.accumulate, 2)]
     with mock.patch.object(segmentation, "labelmix_mask", lambda maps: (maps.labels % 2 == 0)[:, None]):
         engine = pl.Trainer(
-            max_epochs=2, accelerator="cpu", precision="64-true", num_sanity_val_steps=0, callbacks=[log],
+            max_epochs=2, accelerator="cpu", precision="64-true", num_sanity_val_steps=0, callbacks=callbacks,
             **dict.fromkeys(quiet, False), **trainer,
         )  # fmt: skip
         engine.fit(model, *loaders)

@@ -12,6 +12,7 @@ from torch import Tensor
 from i2i.callbacks.interruption import SafePoints
 from i2i.checkpoint import load_file
 from i2i.errors import InputError
+from i2i.nn.growth import growths
 
 LAST = "last.ckpt"
 EPOCH = "epoch_{epoch:04d}"
@@ -61,6 +62,8 @@ def _keep(
 class Keep(ModelCheckpoint):
     """Waits for a value that is not measured in every epoch, where Lightning would stop the training.
 
+    Nor is there a best one before the networks are grown out: coarse pictures are nearer to the photo than sharp ones.
+
     In a continued run the score to beat is that of the best checkpoint in the folder, which tells it itself.
     """
 
@@ -68,7 +71,8 @@ class Keep(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, once there is something to choose by."""
-        if self.monitor is None or self.monitor in trainer.callback_metrics:
+        grown = all(growth.done for growth in growths(pl_module))
+        if self.monitor is None or (grown and self.monitor in trainer.callback_metrics):
             super().on_train_epoch_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -109,9 +109,7 @@ class Loaders(LightningDataModule):
         """
         return self._loader(self.dataset(name, first=first), self.val_batch_size, shared)
 
-    def _loader(
-        self, data: PreparedSplit, batch_size: int, shared: bool = True, never_empty: bool = False
-    ) -> Loader:
+    def _loader(self, data: PreparedSplit, batch_size: int, shared: bool = True, never_empty: bool = False) -> Loader:
         rank, world = self._place() if shared else (0, 1)
         return Loader(
             data,

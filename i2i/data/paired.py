@@ -82,6 +82,10 @@ class Source(ABC):
         assert self.encoding is not None, "a source without labels says itself how its condition is read"
         return LabelSemantics(self.encoding.num_classes, edges=self.has_instances)
 
+    def lighting(self, split: str, index: int) -> str | None:
+        """Under which lighting a photo was taken, by a name that the set has for it; None where the set tells none."""
+        return None
+
     @abstractmethod
     def split(self, name: str) -> Split:
         """The split ``train``, ``val`` or ``test``.

@@ -94,7 +94,7 @@ class Painter:
 
     def varies(self, batch: Mapping[str, Any]) -> bool:
         """Whether the pictures of one map differ: whether there is a style that can be drawn."""
-        condition = self._condition(batch, 0)
+        condition = self.condition(batch, 0)
         return self.generator.regional or self.generator.draw(condition, torch.Generator()) is not None
 
     @torch.no_grad()
@@ -114,7 +114,7 @@ class Painter:
         height, width = maps.shape[-2:]
         made, given, found = [], [], []
         for index, name in enumerate(names):
-            condition = self._condition(batch, index)
+            condition = self.condition(batch, index)
             styles = self._choose(condition, batch, index, samples)
             pictures = torch.cat([self.generator(condition, z)[:, :, :height, :width] for z in styles])
             if not torch.isfinite(pictures).all():
@@ -133,7 +133,30 @@ class Painter:
             found=torch.cat(found) if found else None,
         )
 
-    def _condition(self, batch: Mapping[str, Any], index: int) -> Condition:
+    @torch.no_grad()
+    def draw(self, batch: Mapping[str, Any], styles: Tensor) -> Tensor:
+        """Pictures (n, 3, H, W) in [-1, 1] of the first map of a batch, one in each style.
+
+        Args:
+            batch: as the loader yields it.
+            styles: (n, style_dim), for a model whose style is a vector.
+        """
+        height, width = _maps(batch).shape[-2:]
+        condition = self.condition(batch, 0)
+        pictures = [self.generator(condition, z[None])[:, :, :height, :width] for z in styles.to(self.device)]
+        return torch.cat(pictures)
+
+    @torch.no_grad()
+    def style_of(self, photo: Pixels) -> Tensor:
+        """(style_dim,), the encoder's mean.
+
+        Raises:
+            InputError: the model has no encoder of one vector.
+        """
+        return self._styles.latent(photo)
+
+    def condition(self, batch: Mapping[str, Any], index: int) -> Condition:
+        """What the generator is conditioned on for one map of a batch, padded to a size that it takes."""
         one = {name: batch[name][index : index + 1] for name in ("labels", "instances", "condition") if name in batch}
         multiple = self.generator.multiple
         return self.semantics.read({name: padded(m, multiple).to(self.device) for name, m in one.items()})

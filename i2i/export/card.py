@@ -21,6 +21,7 @@ from i2i.semantics import LabelSemantics
 
 _FAMILIES = {
     "SPADEGenerator": "SPADE",
+    "ProgressiveSPADEGenerator": "SPADE",
     "OASISGenerator": "OASIS",
     "SEANGenerator": "SEAN",
     "GlobalGenerator": "pix2pixHD",

@@ -22,6 +22,7 @@ from i2i.nn.generator import Generator
 from i2i.nn.norm import InstanceNorm2d
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pix2pixhd import GlobalGenerator, LocalEnhancer
+from i2i.nn.progressive_spade import ProgressiveSPADEGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.spade_block import Modulation, SPADEResnetBlock, up_sampled
 from i2i.nn.unet import UNetGenerator
@@ -39,11 +40,13 @@ def traceable(generator: Generator, semantics: Semantics) -> Generator:
     Raises:
         InputError: a generator of another class, or one that reads images at several sizes.
     """
-    kind = type(generator)  # a subclass may be another function
+    kind: type[Generator] = type(generator)  # a subclass may be another function
     if kind in (GlobalGenerator, LocalEnhancer):
         return _fused(generator)
     if kind is UNetGenerator:
         return TraceableUNet(cast(UNetGenerator, generator))
+    if isinstance(generator, ProgressiveSPADEGenerator) and generator.growth.done:
+        kind = SPADEGenerator
     if kind in (SPADEGenerator, OASISGenerator) and not isinstance(semantics, ImageSemantics):
         return (TraceableOASIS if kind is OASISGenerator else TraceableSPADE)(cast(SPADEGenerator, generator))
     of = " of images" if isinstance(semantics, ImageSemantics) else ""

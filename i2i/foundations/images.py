@@ -18,6 +18,7 @@ from i2i.data.preparation import photo_tensor
 from i2i.data.transforms import Fixed, Resize
 from i2i.errors import InputError
 from i2i.foundations.sources import Samples, SampleSource, split_number
+from i2i.pictures import Pixels
 
 
 class Digits(SampleSource):
@@ -86,14 +87,15 @@ class _Files:
         return self.paths[index].stem
 
     def read(self, index: int) -> dict[str, Any]:
-        photo = read_photo(self.paths[index])
-        edge = min(photo.shape[:2])
-        top, left = ((length - edge) // 2 for length in photo.shape[:2])
-        resize = Fixed((self.size, self.size))
-        return {
-            "photo": photo_tensor(resize.apply_photo(photo[top : top + edge, left : left + edge])),
-            "name": self.name(index),
-        }
+        square = middle_square(read_photo(self.paths[index]), (self.size, self.size))
+        return {"photo": photo_tensor(square), "name": self.name(index)}
+
+
+def middle_square(photo: Pixels, size: tuple[int, int]) -> Pixels:
+    """The largest square from the middle of a photo (H, W, 3), brought to a size."""
+    edge = min(photo.shape[:2])
+    top, left = ((length - edge) // 2 for length in photo.shape[:2])
+    return Fixed(size).apply_photo(photo[top : top + edge, left : left + edge])
 
 
 class PhotosOf(SampleSource):

@@ -14,25 +14,30 @@ from i2i.pictures import Pixels, contact_sheet, to_pixels, visible
 
 REAL, FAKE = (190, 196, 204), (214, 69, 80)
 _DRAWN_LARGER = 3
+_DOT = 1.6
 
 
-def scatter(sets: Sequence[tuple[Tensor, tuple[int, int, int]]], bounds: Tensor, edge: int = 320) -> Pixels:
+def scatter(
+    sets: Sequence[tuple[Tensor, tuple[int, int, int]]], bounds: Tensor, edge: int = 320, last: float = _DOT
+) -> Pixels:
     """Points of the plane on white, later sets over earlier ones.
 
     Args:
         sets: (n, 2) points and their colour.
         bounds: (2, 2), the lowest and the highest corner of what is shown; points outside are left out.
         edge: pixels of a side.
+        last: radius in pixels of the dots of the last set.
     """
     size = edge * _DRAWN_LARGER  # and shrunk afterwards, so that dots are round
     image = Image.new("RGB", (size, size), "white")
     draw = ImageDraw.Draw(image)
     low, high = bounds.double()
-    for points, colour in sets:
+    for number, (points, colour) in enumerate(sets, 1):
+        radius = (last if number == len(sets) else _DOT) * _DRAWN_LARGER
         places = (points.detach().cpu().double() - low) / (high - low)
         for x, y in places[torch.isfinite(places).all(1)].clamp(-1, 2).tolist():
             at = (x * size, (1 - y) * size)
-            draw.circle(at, 1.6 * _DRAWN_LARGER, colour)
+            draw.circle(at, radius, colour)
     return np.asarray(image.resize((edge, edge), Image.Resampling.LANCZOS))
 
 

@@ -19,8 +19,8 @@ from i2i.nn.style import Encoder
 class Sampler:
     """A generator of samples in evaluation mode, its encoder where it has one, and how its classes are read.
 
-    >>> sampler = Sampler.load("runs/foundations-cgan_digits/checkpoints/last.ckpt")  # doctest: +SKIP
-    >>> sampler.sample(10, seed=0, classes=range(10)).shape  # doctest: +SKIP
+    >>> sampler = Sampler.load("digits.ckpt")
+    >>> sampler.sample(10, seed=0, classes=range(10)).shape
     torch.Size([10, 1, 32, 32])
 
     Args:

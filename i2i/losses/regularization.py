@@ -1,4 +1,4 @@
-"""Further terms of the discriminator's loss that keep it from learning few photos by heart."""
+"""Further terms of the discriminator's loss, which bound its slope or keep it from learning few photos by heart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from i2i import draws
 from i2i.condition import Condition
 from i2i.errors import InputError
 from i2i.losses.objective import Regularizer, judge, judge_both
@@ -58,6 +59,57 @@ class R1(Regularizer):
                 logits = layers[-1]
                 (gradient,) = torch.autograd.grad(logits.sum(), photo, create_graph=True)
                 penalties.append(at_least_float32(gradient).square().sum() / logits.numel())
+        return torch.stack(penalties).mean()
+
+
+class GradientPenalty(Regularizer):
+    """λ · E(‖∇D(x̂)‖ − 1)² between real and fake (Gulrajani et al. 2017, equation 3): a critic of slope 1.
+
+    For each sample a point x̂ is drawn evenly on the straight line between its real and its synthesised version. The
+    penalty is two-sided: a slope below 1 costs as much as one above. D of a sample is the mean of its logits, which is
+    what :class:`i2i.losses.adversarial.WassersteinLoss` compares, and the penalty the mean over the scales. Both lie in
+    the same condition; gradients at it do not count.
+
+    As in :class:`R1`, all of it is computed outside of mixed precision. A batch norm in the discriminator would make
+    the gradient that of a whole batch, and is refused.
+
+    Args:
+        weight: λ.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    name = "gradient_penalty"
+
+    def __init__(self, weight: float = 10.0) -> None:
+        super().__init__()
+        if not 0 <= weight < float("inf"):
+            raise InputError(f"GradientPenalty: weight {weight}; allowed are numbers of at least 0")
+        self.weight = weight
+
+    def forward(self, network: nn.Module, condition: Condition, fake: Tensor, real: Tensor) -> Tensor | None:
+        """The unweighted mean of (‖∇D(x̂)‖ − 1)² over samples of any shape (N, …) and over the scales.
+
+        Raises:
+            InputError: the discriminator has a batch norm.
+        """
+        if self.weight == 0:
+            return None
+        if not getattr(network, "independent", True):
+            raise InputError(
+                f"GradientPenalty: the batch norm of {type(network).__name__} mixes samples, whose gradients are taken "
+                "one by one; choose another norm for it"
+            )
+        share = draws.uniform((len(real),)).to(real).reshape(-1, *[1] * (real.dim() - 1))
+        between = torch.lerp(fake.detach().to(real), real.detach(), share).requires_grad_()
+        penalties = []
+        with torch.autocast(between.device.type, enabled=False):
+            for layers in judge(network, condition, between):
+                scores = at_least_float32(layers[-1]).flatten(1).mean(1)  # (N,)
+                (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+                slope = torch.linalg.vector_norm(at_least_float32(gradient).flatten(1), dim=1)
+                penalties.append((slope - 1).square().mean())
         return torch.stack(penalties).mean()
 
 

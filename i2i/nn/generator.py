@@ -64,6 +64,16 @@ class Generator(nn.Module):
         """The parts that an earlier stage of coarse-to-fine training has trained; none where there is one stage."""
         return []
 
+    def compared(self, condition: Condition, fake: Tensor, real: Tensor) -> tuple[Condition, Tensor, Tensor]:
+        """What the losses see of a batch, which is the batch: of a network that grows, at its present size.
+
+        Args:
+            condition: of size (H, W).
+            fake: (N, 3, H, W), this network's pictures of it; a gradient flows back.
+            real: the photos, alike.
+        """
+        return condition, fake, real
+
     def resampled(self, condition: Condition, style: Tensor, fresh: Tensor, classes: Sequence[int]) -> Tensor:
         """The style of a batch with another one, ``fresh``, where some classes are.
 

@@ -99,6 +99,12 @@ class MultiscalePatchGAN(nn.Module):
             outputs.append(discriminator(x, labels))
         return outputs
 
+    def check_size(self, batch: int, height: int, width: int) -> None:
+        """Refuse so many pictures of this size, by an :class:`InputError`, where they are too small for it."""
+        for scale in self.scales:
+            cast(PatchGAN, scale).check_size(batch, height, width)
+            height, width = (height + 1) // 2, (width + 1) // 2  # as _halved
+
     def pattern_plan(self) -> PatternPlan:
         """The windows of a label map that the network looks up."""
         if not self.look_up:
@@ -164,7 +170,7 @@ class PatchGAN(nn.Module):
         Raises:
             InputError: pictures too small for that many layers.
         """
-        self._check_size(x)
+        self.check_size(len(x), *x.shape[2:])
         if labels is not None:
             conv = self.first
             x = F.conv2d(x, conv.weight[:, -x.shape[1] :], conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
@@ -178,11 +184,10 @@ class PatchGAN(nn.Module):
             outputs.append(x)
         return outputs
 
-    def _check_size(self, x: Tensor) -> None:
-        """Every output has a pixel, and one that is normalised more than one value."""
-        height, width = x.shape[2:]
+    def check_size(self, batch: int, height: int, width: int) -> None:
+        """See :meth:`MultiscalePatchGAN.check_size`: every output has a pixel, a normalised one more than one value."""
         last = len(self.layers) - 1
-        alone = self.norm != "none" and (len(x) == 1 or "batch" not in self.norm)
+        alone = self.norm != "none" and (batch == 1 or "batch" not in self.norm)
         sides = [height, width]
         for index in range(len(self.layers)):
             stride = 1 if index >= last - 1 else 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from i2i.evaluation.evaluation import Evaluation
 from i2i.evaluation.measures import SegmentationMeasure
 from i2i.pictures import Pixels, to_pixels, visible
 from i2i.report.figures import swatch
+from i2i.report.page import figure, row_of
 
 _EXTREME = 20
 _RANKED = {"LPIPS": False, "SSIM": True}  # whether the largest is the best
@@ -60,14 +61,14 @@ class Gallery:
     def rows(self) -> str:
         """Maps spread evenly over the split, a row each, under a legend of the classes that occur in them."""
         rows: list[str] = []
-        for index in self._spread(self.count):
-            shown = self._pictures(index)
+        for index in self.spread(self.count):
+            shown = self.pictures(index)
             heads = {"map": "label map" if self.classes else "condition", "photo": "synthesised", "real": "real"}
             heads["judge"] = "the judge reads"
             columns = [name for name in ("map", "photo", "real", "judge") if name in shown]
             if not rows:
-                rows.append(_row([f"<div>{heads[name]}</div>" for name in columns], "row heads"))
-            rows.append(_row([_image(shown[name], f"{heads[name]}, {self.names[index]}") for name in columns]))
+                rows.append(row_of([f"<div>{heads[name]}</div>" for name in columns], "row heads"))
+            rows.append(row_of([figure(shown[name], f"{heads[name]}, {self.names[index]}") for name in columns]))
             rows.append(self._caption(index))
         return self._legend() + "".join(rows)
 
@@ -91,19 +92,20 @@ class Gallery:
         if painter.style != "drawn" or not painter.varies(first):
             return ""
         rows = []
-        for index in self._spread(6):
-            shown = self._pictures(index)
+        for index in self.spread(6):
+            shown = self.pictures(index)
             pictures = painter.paint(collate([self.evaluation.dataset[index]]), self.samples)
-            files = [self._write(index, f"sample{n}", one) for n, one in enumerate(to_pixels(pictures.samples[0]))]
-            cells = [_image(shown["map"], "label map"), *(_image(file, "synthesised") for file in files)]
-            rows.append(_row(cells) + f'<p class="caption">{escape(self.names[index])}</p>')
+            files = [self.write(index, f"sample{n}", one) for n, one in enumerate(to_pixels(pictures.samples[0]))]
+            cells = [figure(shown["map"], "label map"), *(figure(file, "synthesised") for file in files)]
+            rows.append(row_of(cells) + f'<p class="caption">{escape(self.names[index])}</p>')
         return '<p class="soft">One map, several drawn styles.</p>' + "".join(rows)
 
-    def _spread(self, count: int) -> list[int]:
+    def spread(self, count: int) -> list[int]:
+        """So many maps, spread evenly over the split."""
         last = len(self.names) - 1
         return sorted({int(i) for i in np.linspace(0, last, min(count, last + 1)).round()})
 
-    def _pictures(self, index: int) -> dict[str, str]:
+    def pictures(self, index: int) -> dict[str, str]:
         """The files of map, picture, photo and reading, relative to the page."""
         if index in self._kept:
             return self._kept[index]
@@ -122,10 +124,11 @@ class Gallery:
             shown["judge"] = self.classes.colourise(
                 self.judge.read(pictures.photo, self.classes.names)[0].cpu().numpy()
             )
-        self._kept[index] = {name: self._write(index, name, picture) for name, picture in shown.items()}
+        self._kept[index] = {name: self.write(index, name, picture) for name, picture in shown.items()}
         return self._kept[index]
 
-    def _write(self, index: int, name: str, picture: Pixels) -> str:
+    def write(self, index: int, name: str, picture: Pixels) -> str:
+        """Write one more picture of a map; its file, relative to the page."""
         # Maps have few colours and sharp borders; in photos JPEG of this quality hides nothing that a generator does.
         exact = name in ("map", "judge")
         file = f"pictures/{index:05d}_{name}.{'png' if exact else 'jpg'}"
@@ -134,8 +137,8 @@ class Gallery:
         return file
 
     def _card(self, index: int, by: str) -> str:
-        shown, name = self._pictures(index), self.names[index]
-        pair = _image(shown["photo"], f"synthesised, {name}") + _image(shown["real"], f"real, {name}")
+        shown, name = self.pictures(index), self.names[index]
+        pair = figure(shown["photo"], f"synthesised, {name}") + figure(shown["real"], f"real, {name}")
         caption = f'<p class="caption">{by} {self.each[name][by]:.3f} · {escape(name)}</p>'
         return f'<div class="card"><div class="pair">{pair}</div>{caption}</div>'
 
@@ -150,15 +153,3 @@ class Gallery:
         colours = self.classes.colours.tolist()
         shown = [(self.classes.names[label], colours[label]) for label in sorted(self._seen)]
         return '<div class="legend">' + "".join(f"<span>{swatch(c)}{escape(n)}</span>" for n, c in shown) + "</div>"
-
-
-def _row(cells: Sequence[str], kind: str = "row") -> str:
-    return f'<div class="{kind}" style="grid-template-columns:repeat({len(cells)},1fr)">{"".join(cells)}</div>'
-
-
-def _image(file: str, text: str) -> str:
-    kind = ' class="map"' if file.endswith(".png") else ""
-    return (
-        f'<figure><a href="{escape(file)}"><img{kind} src="{escape(file)}" alt="{escape(text)}" title="{escape(text)}" '
-        'loading="lazy"></a></figure>'
-    )

@@ -60,6 +60,25 @@ def tiles(pairs: Iterable[tuple[str, str]]) -> str:
     return f'<div class="tiles">{inner}</div>'
 
 
+def row_of(cells: Sequence[str], kind: str = "row") -> str:
+    """Cells of HTML of equal width beside one another."""
+    return f'<div class="{kind}" style="grid-template-columns:repeat({len(cells)},1fr)">{"".join(cells)}</div>'
+
+
+def figure(file: str, text: str) -> str:
+    """A picture, which opens at a click. Exact ones (PNG) are label maps, whose pixels stay sharp.
+
+    Args:
+        file: relative to the page.
+        text: what it shows, plain.
+    """
+    kind = ' class="map"' if file.endswith(".png") else ""
+    return (
+        f'<figure><a href="{escape(file)}"><img{kind} src="{escape(file)}" alt="{escape(text)}" title="{escape(text)}" '
+        'loading="lazy"></a></figure>'
+    )
+
+
 def plain(value: Any) -> str:
     """A value of a protocol, for people."""
     if isinstance(value, Mapping):

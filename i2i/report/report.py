@@ -13,6 +13,7 @@ from i2i.metrics.result import Result
 from i2i.report.curves import training_curves
 from i2i.report.figures import class_bars, common_protocol, figure_table, key_figures
 from i2i.report.gallery import Gallery
+from i2i.report.latents import latent_space
 from i2i.report.log import read_log, run_folder
 from i2i.report.page import definitions, paragraph, write_page
 
@@ -55,6 +56,7 @@ def write_report(
         ("gallery", "Gallery", rows),
         ("extremes", "Worst and best", gallery.extremes()),
         ("samples", "Several pictures a map", gallery.several()),
+        ("latents", "Latent space", latent_space(gallery)),
         ("training", "Training", curves and paragraph(_CURVES, "soft") + curves),
         (
             "protocol",

@@ -126,7 +126,7 @@ def test_the_report_is_whole_and_needs_no_network(
     page = run / "report/index.html"
     html = page.read_text()
     assert not re.search(r"https?:|//[a-z]", html)
-    for anchor in ("figures", "classes", "gallery", "extremes", "samples", "training", "protocol"):
+    for anchor in ("figures", "classes", "gallery", "extremes", "samples", "latents", "training", "protocol"):
         assert f'<section id="{anchor}">' in html and f'href="#{anchor}"' in html
     sources = re.findall(r'src="([^"]+)"', html)
     assert len(sources) > 40

@@ -100,6 +100,21 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
     assert differences(uninterrupted, folder) == []
 
 
+@pytest.mark.parametrize("batch", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_run_that_grows_goes_on_exactly(root: Path, tmp_path: Path, batch: int) -> None:
+    """Interrupted while a size is faded in: the first of three, or the second."""
+    grow = ["-c", str(CONFIG.parent.parent.parent / "configs/options/growing.yaml")]
+    grow += ["--trainer.callbacks.hold=0.04", "--trainer.callbacks.fade=0.4"]
+    assert run(root, tmp_path / "whole", *grow) == 0
+    assert run(root, tmp_path / "broken", *grow, *misbehaving("SIGTERM", batch)) == 143
+    stopped = torch.load(tmp_path / "broken/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert 0 < float(stopped["generator.growth._extra_state"]) % 1 < 1
+    assert run(root, tmp_path / "broken", *grow) == 0
+    assert differences(tmp_path / "whole", tmp_path / "broken") == []
+    rows = [float(row["growth"]) for row in log(tmp_path / "whole") if row["growth"]]
+    assert rows == sorted(rows) and rows[0] == 0 and rows[-1] == 2
+
+
 @pytest.mark.parametrize(
     ("schedule", "stops"),
     [("shared", {3: 2}), pytest.param("original", {3: 2, 13: 7}, marks=pytest.mark.slow)],
@@ -107,8 +122,13 @@ def test_a_signal_saves_and_ends_and_the_run_goes_on_exactly(
 def test_several_steps_of_the_discriminator_go_on_exactly(
     root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], schedule: str, stops: dict[int, int]
 ) -> None:
-    """Three to one of the generator, in epochs of four steps of two batches; interrupted within a round."""
+    """Three to one of the generator, in epochs of four steps of two batches; interrupted within a round.
+
+    With the optimizer whose steps they are in the first of the Wasserstein GANs.
+    """
     more = ["--model.discriminator_steps", "3", "--model.schedule", schedule]
+    more += ["--model.optimizer_d", "i2i.losses.clipped.ClippedRMSprop"]
+    more += ["--model.optimizer_d.lr", "1e-3", "--model.optimizer_d.limit", "0.02"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert run(root, whole, *more) == 0
     for batch, steps in stops.items():
@@ -117,6 +137,9 @@ def test_several_steps_of_the_discriminator_go_on_exactly(
     assert run(root, broken, *more) == 0
     assert f"Continuing from {broken / 'checkpoints/last.ckpt'}, step {steps}\n" in capfd.readouterr().out
     assert differences(whole, broken) == []
+    content = torch.load(whole / "checkpoints/last.ckpt", weights_only=True)
+    critic = [tensor for name, tensor in content["state_dict"].items() if ".original" in name and "discrim" in name]
+    assert critic and max(float(weight.abs().max()) for weight in critic) == pytest.approx(0.02)
     pushed = [row["generator/adversarial"] != "" for row in log(whole) if row["discriminator/real"]]
     assert pushed == [i in (4, 5, 10, 11) for i in range(16)]
 
@@ -141,6 +164,26 @@ def test_every_family_goes_on_exactly_within_an_epoch(root: Path, tmp_path: Path
         assert main([*arguments, *broken, *misbehaving("SIGTERM", batch)]) == 143
     assert main([*arguments, *broken]) == 0
     assert differences(tmp_path / "whole", tmp_path / "broken") == []
+
+
+@pytest.mark.parametrize("first", [2.0**10, 2.0**40], ids=["growing", "falling"])
+def test_the_loss_scaler_of_float16_goes_on_where_it_was(root: Path, tmp_path: Path, first: float) -> None:
+    """It grows after three steps that were finite, and is halved, and the step left out, after one that was not."""
+    name = "--trainer.plugins.scaler"
+    values = {"device": "cpu", "init_scale": first, "growth_interval": 3}
+    scaler = ["--trainer.plugins+=pytorch_lightning.plugins.precision.MixedPrecision", f"{name}=torch.amp.GradScaler"]
+    scaler += ["--trainer.plugins.precision=16-mixed", "--trainer.plugins.device=cpu"]
+    scaler += [f"{name}.{key}={value}" for key, value in values.items()]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(root, whole, *scaler) == 0
+    assert run(root, broken, *scaler, *misbehaving("SIGTERM", 4)) == 143
+    stopped, ended = (torch.load(path / "checkpoints/last.ckpt", weights_only=True) for path in (broken, whole))
+    scale, tracker = (stopped["MixedPrecision"][key] for key in ("scale", "_growth_tracker"))
+    # Two steps of both players, each of which is told to the scaler.
+    assert (scale, tracker) == ((2 * first, 1) if first < 2.0**20 else (first / 2**4, 0))
+    assert run(root, broken, *scaler) == 0
+    assert differences(whole, broken) == []
+    assert ended["MixedPrecision"]["scale"] != scale
 
 
 # --- where a run is continued from ---------------------------------------------------------------------------------

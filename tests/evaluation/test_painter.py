@@ -10,7 +10,7 @@ from i2i.data.loading import collate
 from i2i.errors import InputError
 from i2i.evaluation.painter import Painter
 from i2i.metrics.collected import key
-from i2i.pictures import from_pixels
+from i2i.pictures import from_pixels, to_pixels
 from i2i.synthesizer import Synthesizer
 
 
@@ -54,6 +54,16 @@ def test_the_style_of_the_photo(synthesizer: Synthesizer, data: DataModule) -> N
         Painter.of(synthesizer, style="photo").paint(collate([item]))
     with pytest.raises(InputError, match="no style encoder"):
         Painter(synthesizer.generator, synthesizer.semantics, None, synthesizer.device, style="photo")
+
+
+def test_pictures_in_styles_that_are_given(synthesizer: Synthesizer, data: DataModule) -> None:
+    item, styles = data.dataset("val")[1], torch.randn(3, 4)
+    painter = Painter.of(synthesizer)
+    drawn = painter.draw(collate([item]), styles)
+    assert (to_pixels(drawn) == synthesizer(item["labels"], style=styles)).all()
+    photo = to_pixels(item["photo"][None])[0]
+    mean = synthesizer.encoder(item["photo"][None], None)[0][0]  # type: ignore[misc]
+    torch.testing.assert_close(painter.style_of(photo), mean)
 
 
 def test_pixels_that_are_no_numbers_are_refused(model: Path, data: DataModule) -> None:

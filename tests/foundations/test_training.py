@@ -24,7 +24,7 @@ FEW = {"points": ["--data.source.train", "64", "--data.source.val", "40"], "digi
 
 def fit(name: str, run: Path, *more: str, command: str = "fit") -> int:
     few = FEW["digits" if "digits" in name else "points"]
-    narrow = ["--model.generator.width", "2"] if name.startswith(("dcgan", "cgan", "vae")) else []
+    narrow = ["--model.generator.width", "2"] if name.startswith(("dcgan", "cgan", "vae", "progressive")) else []
     return main([command, "-c", str(CONFIGS / f"{name}.yaml"), "--run", str(run), *few, *narrow, *QUICK, *more])
 
 
@@ -75,7 +75,8 @@ OTHERS_DATA = {"dcgan_fashion", "dcgan_faces", "dcgan_scenes"}  # the user's, or
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in CONFIGS.glob("*_*.yaml")} - OTHERS_DATA - {"gan_sine"}))
 def test_every_shipped_configuration_trains_and_is_read_again(name: str, tmp_path: Path) -> None:
-    assert fit(name, tmp_path / "run", "--trainer.max_epochs", "1") == 0
+    growing = ["--trainer.callbacks.hold", "0.1", "--trainer.callbacks.fade", "0.1"] if "progressive" in name else []
+    assert fit(name, tmp_path / "run", *(growing or ["--trainer.max_epochs", "1"])) == 0
     sampler = Sampler.load(tmp_path / "run/checkpoints/last.ckpt")
     classes = list(range(10))[: sampler.num_classes]
     made = sampler.sample(10, seed=1, classes=classes or None)

@@ -23,7 +23,7 @@ from i2i.losses.divergence import kl_divergence as ours
 from i2i.losses.matching import FeatureMatchingLoss
 from i2i.losses.objective import Objective, Regularizer, View
 from i2i.losses.perceptual import PerceptualLoss
-from i2i.losses.regularization import R1, LeCam
+from i2i.losses.regularization import R1, GradientPenalty, LeCam
 from i2i.nn.features import VGG19Features
 from i2i.semantics import SemanticMap
 
@@ -260,7 +260,7 @@ def test_samples_may_have_any_shape(shape: tuple[int, ...], loss: type[Adversari
             hidden = self.layers[0](samples.flatten(1)).tanh()
             return [[hidden, self.layers[1](hidden)]]
 
-    terms = [R1(every=1), LeCam()]
+    terms = [R1(every=1), GradientPenalty(), LeCam()]
     objective, network = Objective(loss(), perceptual=0, reconstruction=1, regularizers=terms), Scores()
     fake, real = torch.randn(4, *shape, requires_grad=True), torch.randn(4, *shape)
     judged, _ = objective.discriminator(network, Unconditional(4), fake.detach(), real)  # type: ignore[arg-type]

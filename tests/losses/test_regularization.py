@@ -1,18 +1,22 @@
-"""R1 against closed forms and finite differences, LeCam against its formula, both through a resumed run."""
+"""The terms against closed forms, their formulas and finite differences, and through a resumed run."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from i2i import draws
 from i2i.errors import InputError
+from i2i.losses.adversarial import WassersteinLoss
 from i2i.losses.objective import Objective, Regularizer, judge_both
-from i2i.losses.regularization import R1, LeCam
+from i2i.losses.regularization import R1, GradientPenalty, LeCam
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.semantics import SemanticMap
 from tests.processes import in_two_processes
@@ -79,8 +83,11 @@ def test_r1_weighs_gamma_halves_over_all_steps() -> None:
 
 
 @pytest.mark.parametrize("spectral", [True, False])
-@pytest.mark.parametrize("norm", ["instance", "none", "batch"])
-def test_r1s_gradient_at_the_weights_by_finite_differences(norm: str, spectral: bool) -> None:
+@pytest.mark.parametrize(
+    ("term", "norm"),
+    [(R1, "instance"), (R1, "none"), (R1, "batch"), (GradientPenalty, "instance"), (GradientPenalty, "none")],
+)
+def test_the_gradient_at_the_weights_by_finite_differences(term: Any, norm: str, spectral: bool) -> None:
     """Through everything a discriminator is made of, beside another pass that shares its spectral norm."""
     network = MultiscalePatchGAN(CLASSES, width=2, layers=3, norm=norm, spectral=spectral, gain=1.0).double()
     maps, fake, real = batch(32, 2, torch.float64)
@@ -90,11 +97,12 @@ def test_r1s_gradient_at_the_weights_by_finite_differences(norm: str, spectral: 
         for name, child in layer.named_children():  # a kink in D is a jump in R1
             if isinstance(child, nn.LeakyReLU):
                 setattr(layer, name, nn.SiLU())
-    objective = Objective(perceptual=0, regularizers=[R1(2.0, 1)])
+    objective = Objective(perceptual=0, regularizers=[R1(2.0, 1) if term is R1 else term()])
 
     def loss() -> Tensor:
-        terms, _ = objective.discriminator(network, maps, fake, real)
-        assert set(terms) == {"real", "fake", "r1"}
+        with draws.of_samples([3, 4]):
+            terms, _ = objective.discriminator(network, maps, fake, real)
+        assert set(terms) == {"real", "fake", term.name}
         return objective.total(terms)
 
     parameters = [p for p in network.parameters() if p.dim() > 1]
@@ -113,16 +121,101 @@ def test_r1s_gradient_at_the_weights_by_finite_differences(norm: str, spectral: 
     torch.testing.assert_close(torch.tensor((sides[0] - sides[1]) / 2e-6), expected.float(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("term", [R1, GradientPenalty])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_r1_is_computed_in_full_precision(dtype: torch.dtype) -> None:
+def test_gradients_are_computed_in_full_precision(term: Any, dtype: torch.dtype) -> None:
     network = MultiscalePatchGAN(CLASSES, width=2, layers=3, gain=1.0).eval()
     data = batch()
-    expected = R1()(network, *data)
-    with torch.autocast("cpu", dtype=dtype), parametrize.cached():
+    with draws.of_samples([3, 4]):
+        expected = term()(network, *data)
+    with draws.of_samples([3, 4]), torch.autocast("cpu", dtype=dtype), parametrize.cached():
         network(data[0], data[2])
-        found = R1()(network, *data)
+        found = term()(network, *data)
     assert expected is not None and found is not None and found.dtype == torch.float32
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("size", "count"), [(4, 1), (16, 3)])
+def test_the_penalty_of_linear_patches_is_that_of_their_mean(size: int, count: int) -> None:
+    """The mean of P logits of patches that do not overlap has a slope of ‖w‖ / √P; the mean over scales."""
+    weights = [torch.randn(3, 4, 4) for _ in range(2)]
+    found = GradientPenalty()(Linear(*weights), *batch(size, count))
+    expected = sum((w.norm() / (size // 4) - 1).square() for w in weights) / 2
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 4, 4)])
+def test_the_penalty_is_taken_on_the_straight_line_between_real_and_fake(shape: tuple[int, ...]) -> None:
+    """D(x) = ½ xᵀAx has the gradient Ax, here at places that are drawn by each sample's own seed."""
+    length, seeds = math.prod(shape), [5, 6, 7]
+    root = torch.randn(length, length, dtype=torch.float64)
+    a = root + root.T
+
+    class Quadratic(nn.Module):
+        def forward(self, condition: Any, samples: Tensor) -> list[list[Tensor]]:
+            assert condition == "as it is"
+            x = samples.flatten(1)
+            return [[((x @ a) * x).sum(1, keepdim=True) / 2]]
+
+    fake, real = (torch.randn(3, *shape, dtype=torch.float64) for _ in range(2))
+    penalties = []
+    for seed, y, x in zip(seeds, fake.flatten(1), real.flatten(1), strict=True):
+        share = torch.rand(1, generator=torch.Generator().manual_seed(seed)).double()
+        penalties.append(((a @ (share * x + (1 - share) * y)).norm() - 1) ** 2)
+    with draws.of_samples(seeds):
+        found = GradientPenalty()(Quadratic(), "as it is", fake, real)  # type: ignore[arg-type]
+    torch.testing.assert_close(found, torch.stack(penalties).mean())
+    assert not real.requires_grad and not fake.requires_grad
+
+
+def test_a_flat_critic_is_penalised_and_finite() -> None:
+    weight = torch.zeros(3, 4, 4, requires_grad=True)
+    found = GradientPenalty()(Linear(weight), *batch(8))
+    assert found is not None and found.item() == 1
+    (gradient,) = torch.autograd.grad(found, weight)
+    assert bool(gradient.isfinite().all())
+
+
+def test_the_penalty_bounds_the_slope_of_a_critic() -> None:
+    """Of a Wasserstein critic of points, which without it grows without end.
+
+    Over a distance W a slope s costs λ(s − 1)² and gains sW, so that the best is 1 + W / 2λ, not quite 1.
+    """
+
+    def slope(*terms: Regularizer) -> float:
+        torch.manual_seed(0)
+        layers = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 1))
+
+        class Critic(nn.Module):
+            def forward(self, condition: Any, samples: Tensor) -> list[list[Tensor]]:
+                return [[layers(samples)]]
+
+        optimizer = torch.optim.Adam(layers.parameters(), 1e-2, (0.5, 0.9))
+        objective = Objective(WassersteinLoss(), feature_matching=0, perceptual=0, regularizers=terms)
+        for _ in range(200):
+            fake, real = torch.randn(64, 2), torch.randn(64, 2) + torch.tensor([4.0, 0.0])
+            terms_of_step, _ = objective.discriminator(Critic(), Pairs(), fake, real)  # type: ignore[arg-type]
+            optimizer.zero_grad()
+            objective.total(terms_of_step).backward()
+            optimizer.step()
+        between = torch.tensor([[2.0, 0.0]], requires_grad=True)
+        return float(torch.autograd.grad(layers(between).sum(), between)[0].norm())
+
+    assert slope(GradientPenalty()) == pytest.approx(1 + 4 / 20, abs=0.1)
+    assert slope() > 5
+
+
+class Pairs:
+    """The condition of points that have none."""
+
+    def repeated(self, times: int) -> Pairs:
+        return self
+
+
+def test_a_batch_norm_is_refused() -> None:
+    network = MultiscalePatchGAN(CLASSES, width=2, layers=2, norm="batch")
+    with pytest.raises(InputError, match="the batch norm of MultiscalePatchGAN mixes samples"):
+        GradientPenalty()(network, *batch())
 
 
 def test_all_passes_of_a_step_share_one_power_iteration() -> None:
@@ -131,7 +224,7 @@ def test_all_passes_of_a_step_share_one_power_iteration() -> None:
     calls: list[int] = []
     for norm in norms:
         norm.register_forward_hook(lambda *_: calls.append(1))
-    Objective(perceptual=0, regularizers=[R1(), LeCam()]).discriminator(network, *batch())
+    Objective(perceptual=0, regularizers=[R1(), GradientPenalty(), LeCam()]).discriminator(network, *batch())
     assert len(calls) == len(norms) > 0
 
 
@@ -236,6 +329,7 @@ def test_lecams_averages_are_those_of_all_processes() -> None:
     [
         (lambda: R1(-1.0), "R1: gamma -1.0"),
         (lambda: R1(every=0), "every 0"),
+        (lambda: GradientPenalty(-1.0), "GradientPenalty: weight -1.0"),
         (lambda: LeCam(float("inf")), "LeCam: weight inf"),
         (lambda: LeCam(decay=1.0), "decay 1.0"),
         (lambda: Objective(perceptual=0, regularizers=[R1(), R1()]), "two terms of the objective have the name 'r1'"),
