@@ -159,7 +159,7 @@ CLASSES = Station(
         Exhibit(
             "Through the latent space of the fours",
             "The class stays, the hand changes.",
-            ways({"cgan_digits": "spherical, in equal steps"}),
+            ways({"cgan_digits": "spherical, in equal steps"}, of_class=4),
         ),
     ),
     plots=(

@@ -13,9 +13,11 @@ from PIL import Image
 from i2i.pictures import Pixels
 from i2i.report.curves import chart, key
 from i2i.report.log import read_log
-from i2i.report.page import definitions, paragraph, table, write_page
+from i2i.report.page import definitions, paragraph, table, tiles, write_page
 from i2i.tour.journal import Journal
 from i2i.tour.station import Exhibit, Log, Plot, Shown, Station
+
+_ENLARGED = 2  # the size at which small pictures are shown, if there is room
 
 
 def write_tour(path: Path, journal: Journal, road: Sequence[Station]) -> None:
@@ -55,7 +57,8 @@ def _overview(walked: Sequence[Station], road: Sequence[Station], logs: Mapping[
 
 def _station(station: Station, logs: Mapping[str, Log], journal: Journal) -> str:
     runs = {training.name: journal.run(training.name) for training in station.trainings}
-    parts = [station.idea, _formulas(station.loss), f"<h3>What to look at</h3>{station.look}"]
+    aside = f"<h3>The loss</h3>{_formulas(station.loss)}<h3>What to look at</h3>{station.look}"
+    parts = [f'<div class="told"><div>{station.idea}</div><aside>{aside}</aside></div>']
     parts += [_exhibit(exhibit, runs) for exhibit in station.exhibits]
     parts += [_figures(station, logs, journal), _plots(station.plots, logs)]
     parts.append(station.left and f"<h3>What is still wrong</h3>{station.left}")
@@ -72,10 +75,12 @@ def _formulas(loss: Sequence[tuple[str, str]]) -> str:
 def _exhibit(exhibit: Exhibit, runs: Mapping[str, Path]) -> str:
     shown = exhibit.make(runs)
     columns = 1 if any(_is_wide(one.picture) for one in shown) else len(shown)
+    kind = "film several" if columns > 1 else "film"
+    widest = _ENLARGED * max((one.picture.shape[1] for one in shown), default=1)
     figures = "".join(_figure(one) for one in shown)
     return (
         f"<h3>{escape(exhibit.title)}</h3>{paragraph(exhibit.text, 'soft')}"
-        f'<div class="film" style="--columns:{columns}">{figures}</div>'
+        f'<div class="{kind}" style="--columns:{columns};--widest:{widest}px">{figures}</div>'
     )
 
 
@@ -92,13 +97,17 @@ def _figure(shown: Shown) -> str:
     kind = ' class="map"' if shown.sharp else ""
     return (
         f"<figure><figcaption>{escape(shown.caption)}</figcaption>"
-        f'<img{kind} src="{source}" width="{width}" height="{height}" style="max-width:{3 * width}px" '
+        f'<img{kind} src="{source}" width="{width}" height="{height}" style="max-width:{_ENLARGED * width}px" '
         f'alt="{escape(shown.caption)}"></figure>'
     )
 
 
 def _figures(station: Station, logs: Mapping[str, Log], journal: Journal) -> str:
     there = [f for f in station.figures if any(f.of(logs[t.name]) is not None for t in station.trainings)]
+    if len(station.trainings) == 1:
+        (only,) = station.trainings
+        pairs = [(figure.name, figure.written(logs[only.name])) for figure in there]
+        return f"<h3>Measured</h3>{tiles([*pairs, ('trained in', _time(journal.seconds(only.name)))])}"
     head = [("", ""), *((escape(f.name), "number") for f in there), ("trained in", "number")]
     rows = [
         [

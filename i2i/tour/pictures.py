@@ -13,9 +13,12 @@ from torch import Tensor
 from i2i.callbacks.checkpoints import LAST
 from i2i.data.scenes import LIGHTINGS, Scenes, render
 from i2i.foundations.images import Digits
+from i2i.foundations.latents import SampleLatents
 from i2i.foundations.plots import grid
 from i2i.foundations.sampler import Sampler
-from i2i.latents import interpolated
+from i2i.latent_strips import latent_strips
+from i2i.latents import Way
+from i2i.map_latents import MapLatents
 from i2i.pictures import Pixels, contact_sheet
 from i2i.synthesizer import Synthesizer
 from i2i.tour.station import Shown
@@ -24,6 +27,7 @@ Make = Callable[[Mapping[str, Path]], Sequence[Shown]]
 
 _GAP, _HEAD = 4, 18  # of contact sheets, which previews are
 _STEPS = 9
+_WAYS: tuple[Way, ...] = ("spherical",)
 
 
 def final(name: str, label: str) -> Make:
@@ -71,17 +75,20 @@ def samples(labels: Mapping[str, str], count: int = 40, columns: int = 20) -> Ma
     return make
 
 
-def ways(labels: Mapping[str, str], rows: int = 2) -> Make:
-    """From one random latent to another, in equal steps of the spherical way; a row a pair, a picture a model."""
+def ways(labels: Mapping[str, str], rows: int = 2, of_class: int | None = None) -> Make:
+    """From one random latent vector to another, in equal steps of the spherical way.
+
+    Args:
+        labels: what each model is called, by the name of its run.
+        rows: ways in the picture of a model.
+        of_class: of all samples, for models that classes condition.
+    """
 
     def make(runs: Mapping[str, Path]) -> list[Shown]:
         shown = []
         for name, label in labels.items():
-            sampler = _sampler(runs[name])
-            ends = sampler.latents(2 * rows, seed=1)
-            z = torch.cat([interpolated(ends[2 * i], ends[2 * i + 1], _STEPS) for i in range(rows)])
-            classes = [4] * len(z) if sampler.num_classes else None
-            shown.append(Shown(label, grid(sampler.decode(z, classes), _STEPS)))
+            found = latent_strips(SampleLatents(_sampler(runs[name]), of_class), count=rows, steps=_STEPS, ways=_WAYS)
+            shown.append(Shown(label, contact_sheet([list(row.pictures) for row in found.strips], gap=2)))
         return shown
 
     return make
@@ -130,18 +137,16 @@ def lightings(name: str, maps: int = 3) -> Make:
 
 
 def between_styles(name: str, maps: int = 2) -> Make:
-    """Held-out label maps on the way from the style of one photo to that of another."""
+    """Held-out label maps on the spherical way from the style of one photo to that of another."""
 
     def make(runs: Mapping[str, Path]) -> list[Shown]:
         synthesizer = _synthesizer(runs[name])
-        size = _size(synthesizer)
-        ends = [_photo(20_000, size, LIGHTINGS[i]) for i in (0, -1)]
-        styles = list(synthesizer.interpolate(ends[0], ends[1], _STEPS - 2))
-        rows = [
-            [colours, *synthesizer(labels, instances, style=styles)]
-            for labels, instances, colours in _held_out(synthesizer, maps)
-        ]
-        return [Shown(f"from {LIGHTINGS[0]} to {LIGHTINGS[-1]}", contact_sheet(rows))]
+        ends = [_photo(20_000, _size(synthesizer), lighting) for lighting in (LIGHTINGS[0], LIGHTINGS[-1])]
+        held_out = _held_out(synthesizer, maps)
+        spaces = [MapLatents(synthesizer, labels, instances) for labels, instances, _ in held_out]
+        found = latent_strips(spaces, [(ends[0], ends[1])], steps=_STEPS, ways=_WAYS)
+        rows = [[one[2], *row.pictures] for one, row in zip(held_out, found.strips, strict=True)]
+        return [Shown(f"the map; then from {LIGHTINGS[0]} to {LIGHTINGS[-1]}", contact_sheet(rows))]
 
     return make
 

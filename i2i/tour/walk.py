@@ -48,7 +48,7 @@ def walk(
     journal = Journal(Path(out))
     everything = [training for station in stations for training in station.trainings]
     for training in everything:
-        journal.begin(training.name, _settings(training, configs, seed))
+        journal.begin(training.name, settings(training, configs, seed))
     page = journal.folder / "index.html"
     for number, station in enumerate(stations, 1):
         for training in station.trainings:
@@ -76,7 +76,8 @@ def find_configs() -> Path:
     )
 
 
-def _settings(training: Training, configs: Path, seed: int) -> dict[str, object]:
+def settings(training: Training, configs: Path, seed: int) -> dict[str, object]:
+    """All that a training depends on, for the journal."""
     return {"config": read_configuration(configs / training.config), "flags": list(training.flags), "seed": seed}
 
 

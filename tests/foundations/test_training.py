@@ -103,7 +103,7 @@ def test_what_does_not_fit_together_is_told_in_one_line(
         assert main([command, str(last), *[str(tmp_path / "out")][: command == "export"]]) == 1
         assert "a model of samples without maps" in capsys.readouterr().err
     assert fit("gan_sine", tmp_path / "run", "--data.source.train", "8") == 1
-    assert "fewer than the batch_size 32" in capsys.readouterr().err
+    assert "fewer than the batch_size 64" in capsys.readouterr().err
 
 
 def test_digits_preview_shows_both(tmp_path: Path) -> None:
