@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +24,7 @@ _GIB = 1 << 30
 _CARDS = ("8GiB", "12GiB", "16GiB", "24GiB", "48GiB", "80GiB")
 _CONTEXT = _GIB // 2
 _SPARE = 0.1
+_MANY = 64  # times as many samples as in the smallest batch are rehearsed at most
 _NOTES = """
 peak: weights, averaged generator, optimizers, gradients and activations at their most, on one process, as i2i fit
 trains; nothing is trained for it, and label maps are painted. Cards: the largest batch that fits, with 0.5 GiB and 10 %
@@ -43,8 +45,9 @@ def run(arguments: Sequence[str]) -> int:
         if min(batches) < 1:
             raise InputError(f"--batch is {min(batches)}; allowed are 1 and more")
         few = min(4, *batches, parts.data.batch_size)
-        rehearsed = [rehearsed_batch(parts.data, parts.size, count) for count in (few, 2 * few)]
-        found = {name: _line(parts, rehearsal, precision, rehearsed) for name, precision in parts.choices()}
+        batch = cache(partial(rehearsed_batch, parts.data, parts.size))
+        found = {name: rehearsed(partial(_rehearse, parts, rehearsal, precision, batch), few)
+                 for name, precision in parts.choices()}  # fmt: skip
     _print(parts, batches, found, cards)
     return 0
 
@@ -72,7 +75,8 @@ class Parts(TrainingCLI):
         )
 
     def before_instantiate_classes(self) -> None:
-        """What belongs to the Trainer is not needed."""
+        """What belongs to the Trainer is not needed; and the order of channels changes no tensor's size."""
+        self.config["model"]["channels_last"] = False
         self.config["trainer"]["callbacks"] = None
         self.config["trainer"]["logger"] = None
 
@@ -106,44 +110,62 @@ class Parts(TrainingCLI):
 
 @dataclass(frozen=True)
 class Line:
-    """The footprints of two batches, and the straight line through their peaks that other batches lie on.
+    """The peaks of rehearsed batches, and the straight lines between and beyond them that other batches lie on.
+
+    There are kinks: the most is needed at another moment of the step for a few samples, when the optimizers step, than
+    for many, whose activations take more.
 
     Attributes:
-        few: samples of the smaller batch.
-        small: its footprint.
-        more: samples of the larger one.
-        large: its footprint.
+        counts: samples of the rehearsed batches, two at least, in rising order.
+        footprints: of these batches.
     """
 
-    few: int
-    small: Footprint
-    more: int
-    large: Footprint
-
-    @property
-    def slope(self) -> float:
-        """Bytes a sample."""
-        return (self.large.peak - self.small.peak) / (self.more - self.few)
+    counts: Sequence[int]
+    footprints: Sequence[Footprint]
 
     def peak(self, count: int) -> float:
         """Bytes, of a batch."""
-        return self.small.peak + (count - self.few) * self.slope
+        last = next((i for i in range(1, len(self.counts)) if count <= self.counts[i]), -1)
+        return self._start(last) + (count - self.counts[last - 1]) * self._slope(last)
 
     def largest(self, room: float) -> int:
         """The largest batch whose peak fits into so many bytes; 0 where none does."""
-        return max(0, math.floor((room - self.small.peak) / self.slope) + self.few)
+        last = next((i for i in reversed(range(1, len(self.counts))) if self._start(i) <= room), 1)
+        return max(0, math.floor((room - self._start(last)) / self._slope(last)) + self.counts[last - 1])
+
+    def _start(self, last: int) -> float:
+        return self.footprints[last - 1].peak
+
+    def _slope(self, last: int) -> float:
+        """Bytes a sample, before the rehearsed batch of this place."""
+        more = self.footprints[last].peak - self.footprints[last - 1].peak
+        return max(1.0, more / (self.counts[last] - self.counts[last - 1]))
 
 
-def _line(parts: Parts, rehearsal: Rehearsal, precision: str, batches: Sequence[Batch]) -> Line:
-    """Rehearse two batches."""
-    small, large = (predict(parts.model, rehearsal, batch, precision) for batch in batches)
-    return Line(len(batches[0]["name"]), small, len(batches[1]["name"]), large)
+def rehearsed(rehearse: Callable[[int], Footprint], few: int) -> Line:
+    """Rehearse larger and larger batches until it is the samples that take the most.
+
+    Args:
+        rehearse: the footprint of a batch of so many samples.
+        few: samples of the smallest.
+    """
+    counts, footprints = [few], [rehearse(few)]
+    while len(counts) < 2 or (footprints[-1].peak < 2 * footprints[0].peak and counts[-1] < _MANY * few):
+        counts.append(2 * counts[-1])
+        footprints.append(rehearse(counts[-1]))
+    return Line(counts, footprints)
+
+
+def _rehearse(
+    parts: Parts, rehearsal: Rehearsal, precision: str, batch: Callable[[int], Batch], count: int
+) -> Footprint:
+    return predict(parts.model, rehearsal, batch(count), precision)
 
 
 def _print(parts: Parts, batches: Sequence[int], found: dict[str, Line], cards: dict[str, float]) -> None:
     console = Console()
     height, width = parts.size
-    first = next(iter(found.values())).small
+    first = next(iter(found.values())).footprints[0]
     console.print(f"Photos of {height} x {width}. In GiB: weights {_gib(first.weights)}, averaged generator "
                   f"{_gib(first.average)}, optimizers {_gib(first.optimizers)}, gradients {_gib(first.gradients)}",
                   highlight=False)  # fmt: skip

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from i2i.metrics.collected import Collected
-from i2i.metrics.samples import energy_distance, modes_covered, share_reached
+from i2i.metrics.samples import energy_distance, mode_collapse, modes_covered
 
 
 class SampleMeasures(Collected):
@@ -15,10 +15,10 @@ class SampleMeasures(Collected):
     Args:
         width: numbers in a sample.
         centres: (K, 2), the modes of the data where they are known; else None.
-        radius: within which a sample counts as one of a mode.
+        radius: up to which a sample lies at a mode.
     """
 
-    def __init__(self, width: int, centres: Tensor | None = None, radius: float = 0.5) -> None:
+    def __init__(self, width: int, centres: Tensor | None = None, radius: float = 0.0) -> None:
         super().__init__(2 * width)
         self.centres = centres
         self.radius = radius
@@ -28,10 +28,12 @@ class SampleMeasures(Collected):
         self.collect(names, torch.cat([real.flatten(1), fake.flatten(1)], 1))
 
     def compute(self) -> dict[str, float]:
-        """``energy``, the energy distance; ``reached``, the share of the data that the model's samples come near;
-        ``modes``, how many of the known ones it covers."""
+        """By name: ``energy``, the energy distance; ``missed`` and ``closeness``, signs of a collapse of modes, see
+        :class:`i2i.metrics.samples.Collapse`; of data with known modes ``modes``, how many of them are covered, and
+        ``quality``, the share of the samples that lie at one."""
         real, fake = self.collected()[1].chunk(2, 1)
-        found = {"energy": float(energy_distance(real, fake)), "reached": share_reached(real, fake)}
+        found = {"energy": energy_distance(real, fake)} | mode_collapse(real, fake)._asdict()
         if self.centres is not None:
-            found["modes"] = float(modes_covered(fake, self.centres.double(), self.radius))
+            modes = modes_covered(fake, self.centres.double(), self.radius)
+            found |= {"modes": float(modes.covered), "quality": modes.quality}
         return found

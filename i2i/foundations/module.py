@@ -33,7 +33,7 @@ class Foundation(Translator):
         data = getattr(self.trainer, "datamodule", None)
         if not isinstance(data, SampleData):
             raise InputError("samples are measured beside those of the data: the trainer needs a SampleData")
-        self.measures = SampleMeasures(math.prod(data.shape), data.source.centres)
+        self.measures = SampleMeasures(math.prod(data.shape), data.source.centres, data.source.mode_radius)
 
     @torch.no_grad()
     def samples(self, condition: Condition, names: list[str]) -> Tensor:
@@ -52,7 +52,7 @@ class Foundation(Translator):
         return made
 
     def on_validation_epoch_end(self) -> None:
-        """Log the energy distance to the data, the share of it that is reached and, where known, the modes covered."""
+        """Log what :class:`i2i.foundations.measures.SampleMeasures` finds."""
         self._conclude("validation")
 
     def on_test_epoch_end(self) -> None:

@@ -25,11 +25,13 @@ class SampleSource(ABC):
         shape: of a sample: (2,) for points of the plane, (C, H, W) for images in [-1, 1].
         num_classes: how many classes the samples have; 0 for none.
         centres: (K, 2), the modes of a distribution of points that has some; else None.
+        mode_radius: up to which a point lies at its mode.
     """
 
     shape: tuple[int, ...]
     num_classes: int = 0
     centres: Tensor | None = None
+    mode_radius: float = 0.0
 
     @abstractmethod
     def split(self, name: str) -> Readable:
@@ -130,7 +132,7 @@ class GaussianRing(Points):
         self,
         modes: int = 8,
         radius: float = 2.0,
-        deviation: float = 0.02,
+        deviation: float = 0.05,
         train: int = 4096,
         val: int = 1024,
         test: int = 1024,
@@ -142,6 +144,7 @@ class GaussianRing(Points):
         angles = 2 * math.pi * torch.arange(modes) / modes
         self.centres = radius * torch.stack([angles.cos(), angles.sin()], 1)
         self.deviation = deviation
+        self.mode_radius = 3 * deviation
 
     def draw(self, count: int, random: np.random.Generator) -> np.ndarray[Any, Any]:
         """(count, 2) points of the mixture."""

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from i2i.cli import main
 from i2i.commands import memory
@@ -21,11 +23,33 @@ def footprint(peak: float) -> Footprint:
 
 @pytest.mark.parametrize(("room", "expected"), [(10, 7), (3, 0), (4, 1), (4.9, 1), (5, 2), (100, 97)])
 def test_the_largest_batch_is_on_the_line(room: float, expected: int) -> None:
-    assert memory.Line(2, footprint(5), 4, footprint(7)).largest(room * GIB) == expected
+    assert memory.Line((2, 4), (footprint(5), footprint(7))).largest(room * GIB) == expected
 
 
 def test_other_batches_are_on_the_line() -> None:
-    assert memory.Line(2, footprint(5), 4, footprint(7)).peak(16) == 19 * GIB
+    assert memory.Line((2, 4), (footprint(5), footprint(7))).peak(16) == 19 * GIB
+
+
+@given(st.integers(1, 8), st.floats(1, 9), st.floats(0.01, 0.1), st.floats(0.2, 2), st.floats(0.5, 99))
+def test_few_samples_do_not_tell_what_many_take(few: int, most: float, slow: float, fast: float, room: float) -> None:
+    """The most of two moments of a step: up to a kink the optimizers' matters, then that of the activations."""
+
+    def peak(count: int) -> float:
+        return max(most + slow * count, most / 2 + fast * count)
+
+    line = memory.rehearsed(lambda count: footprint(peak(count)), few)
+    right = max(0, min((room - most) / slow, (room - most / 2) / fast))
+    assert line.largest(room * GIB) == pytest.approx(right, rel=0.2, abs=1.01 + few)
+    for count in line.counts:
+        assert line.peak(count) == pytest.approx(peak(count) * GIB, rel=1e-6)
+
+
+def test_the_order_of_channels_does_not_matter(pairs: Path, capsys: Any) -> None:
+    shown = []
+    for more in ([], ["--model.channels_last", "true"]):
+        assert main(["memory", "-c", str(CONF), "--data.source.root", str(pairs), "--card", "1GiB", *more]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
 
 
 def test_the_table_says_what_fits(pairs: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

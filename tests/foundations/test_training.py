@@ -46,7 +46,7 @@ def test_a_run_leaves_what_every_run_leaves(sine: Path) -> None:
     assert Image.open(sine / "previews/epoch_0002.png").size == (320, 320)
     assert (sine / "config.yaml").exists()
     named = {name for row in rows(sine) for name, value in row.items() if value}
-    assert {"generator/adversarial", "discriminator/accuracy_fake", "validation/energy", "validation/reached"} <= named
+    assert {"generator/adversarial", "discriminator/accuracy_fake", "validation/energy", "validation/missed"} <= named
 
 
 def test_it_is_measured_alike_by_another_command(
