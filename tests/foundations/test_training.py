@@ -19,7 +19,10 @@ from tests.killing import differences
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs/foundations"
 QUICK = ["--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "1", "--trainer.log_every_n_steps", "1"]
-FEW = {"points": ["--data.source.train", "64", "--data.source.val", "40"], "digits": ["--data.batch_size", "320"]}
+FEW = {
+    "points": ["--data.source.train", "64", "--data.source.val", "40"],
+    "digits": ["--data.batch_size", "320", "--data.source.repeats", "1"],
+}
 
 
 def fit(name: str, run: Path, *more: str, command: str = "fit") -> int:
