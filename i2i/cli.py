@@ -38,6 +38,7 @@ COMMANDS = {
     "push": ("hub", "an exported model to the Hugging Face Hub: i2i push FOLDER OWNER/NAME"),
     "pull": ("hub", "a model from the Hugging Face Hub into a folder: i2i pull OWNER/NAME OUT"),
     "data": ("data", "check a data set, cache it, or make one (edges, scenes): i2i data check -c CONFIG"),
+    "tour": ("tour", "from the first GAN to SPADE, trained here and told on one page: i2i tour"),
     "models": ("models", "the families of models: parameters, work a picture, and the configuration to start from"),
     "memory": ("memory", "what a training step needs of memory, and what fits a card: i2i memory -c CONFIG"),
     "benchmark": ("benchmark", "how many times faster than the dense reference: i2i benchmark generator"),

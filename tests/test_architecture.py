@@ -82,6 +82,7 @@ FLOORS = {
     "i2i.benchmark": 4,
     "i2i.footprint": 4,
     "i2i.export": 4,
+    "i2i.tour": 5,
     "i2i.commands": 5,
     "i2i.cli": 5,
     "i2i.__main__": 5,

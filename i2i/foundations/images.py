@@ -29,11 +29,16 @@ class Digits(SampleSource):
     Args:
         size: height and width that they are enlarged to, smoothly.
         classes: whether their classes condition the model.
+        repeats: how often an epoch goes through the training digits, of which there are but 1078: each epoch ends with
+            a validation and a checkpoint.
     """
 
-    def __init__(self, size: int = 28, classes: bool = False) -> None:
-        if size < 8:
-            raise InputError(f"digits: size is {size}; allowed is 8, their own, and more")
+    def __init__(self, size: int = 28, classes: bool = False, repeats: int = 1) -> None:
+        if size < 8 or repeats < 1:
+            raise InputError(
+                f"digits: size {size}, repeats {repeats}; allowed are sizes from 8, their own, and 1 or more"
+            )
+        self.repeats = repeats
         self.shape = (1, size, size)
         self.num_classes = 10 if classes else 0
 
@@ -43,7 +48,9 @@ class Digits(SampleSource):
 
         found = load_digits()
         place = np.arange(len(found.images)) % 5
-        chosen = [(place > 1), (place == 0), (place == 1)][split_number(name)]
+        number = split_number(name)
+        chosen = np.flatnonzero([place > 1, place == 0, place == 1][number])
+        chosen = np.tile(chosen, self.repeats if number == 0 else 1)
         images = torch.from_numpy(found.images[chosen]).float()[:, None] / 8 - 1
         enlarged = F.interpolate(images, self.shape[1:], mode="bicubic", align_corners=False).clamp(-1, 1)
         classes = torch.from_numpy(found.target[chosen]).long() if self.num_classes else None

@@ -58,6 +58,11 @@ def test_digits_are_those_of_scikit_learn() -> None:
     assert int(sample["class"]) == original.target[15] and source.num_classes == 10
     assert Digits(size=28).split("train").read(0)["photo"].shape == (1, 28, 28)
     assert "class" not in Digits().split("train").read(0)
+    once, thrice = (Digits(size=8, classes=True, repeats=repeats) for repeats in (1, 3))
+    assert torch.equal(thrice.split("train").samples, once.split("train").samples.repeat(3, 1, 1, 1))
+    assert torch.equal(thrice.split("val").samples, once.split("val").samples)
+    with pytest.raises(InputError, match="repeats 0"):
+        Digits(repeats=0)
 
 
 def test_a_folder_of_photos_comes_square(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ from tests.killing import differences
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs/foundations"
 QUICK = ["--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "1", "--trainer.log_every_n_steps", "1"]
-FEW = {"points": ["--data.source.train", "64", "--data.source.val", "40"], "digits": ["--data.batch_size", "320"]}
+FEW = {
+    "points": ["--data.source.train", "64", "--data.source.val", "40"],
+    "digits": ["--data.batch_size", "320", "--data.source.repeats", "1"],
+}
 
 
 def fit(name: str, run: Path, *more: str, command: str = "fit") -> int:
@@ -103,7 +106,7 @@ def test_what_does_not_fit_together_is_told_in_one_line(
         assert main([command, str(last), *[str(tmp_path / "out")][: command == "export"]]) == 1
         assert "a model of samples without maps" in capsys.readouterr().err
     assert fit("gan_sine", tmp_path / "run", "--data.source.train", "8") == 1
-    assert "fewer than the batch_size 32" in capsys.readouterr().err
+    assert "fewer than the batch_size 64" in capsys.readouterr().err
 
 
 def test_digits_preview_shows_both(tmp_path: Path) -> None:

@@ -1,0 +1,206 @@
+"""The rows of pictures: from the previews of the runs, and from the trained models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from i2i.callbacks.checkpoints import LAST
+from i2i.data.scenes import LIGHTINGS, Scenes, render
+from i2i.foundations.images import Digits
+from i2i.foundations.latents import SampleLatents
+from i2i.foundations.plots import grid
+from i2i.foundations.sampler import Sampler
+from i2i.latent_strips import latent_strips
+from i2i.latents import Way
+from i2i.map_latents import MapLatents
+from i2i.pictures import Pixels, contact_sheet
+from i2i.synthesizer import Synthesizer
+from i2i.tour.station import Shown
+
+Make = Callable[[Mapping[str, Path]], Sequence[Shown]]
+
+_GAP, _HEAD = 4, 18  # of contact sheets, which previews are
+_STEPS = 9
+_WAYS: tuple[Way, ...] = ("spherical",)
+
+
+def final(name: str, label: str) -> Make:
+    """The last preview of a run of points."""
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        return [Shown(label, _read(_previews(runs[name])[-1]))]
+
+    return make
+
+
+def finals(labels: Mapping[str, str]) -> Make:
+    """The last previews of several runs of points, by the names of the runs."""
+    return lambda runs: [shown for name, label in labels.items() for shown in final(name, label)(runs)]
+
+
+def development(name: str, columns: int = 1) -> Make:
+    """A run's previews: the first, the middle and the last, between what is given and what is real where there is such.
+
+    Args:
+        name: of the run.
+        columns: of a preview: 1 for points, 2 for samples and data, 3 for condition, picture and photo.
+    """
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        files = _previews(runs[name])
+        chosen = [files[i] for i in sorted({0, (len(files) - 1) // 2, len(files) - 1})]
+        sheets = [_columns(_read(path), columns) for path in chosen]
+        made = [
+            Shown(f"after epoch {int(path.stem.split('_')[1])}", sheet[max(0, columns - 2)])
+            for path, sheet in zip(chosen, sheets, strict=True)
+        ]
+        before = [Shown("given", sheets[-1][0], sharp=True)] if columns == 3 else []
+        return [*before, *made, *([Shown("the data", sheets[-1][-1])] if columns > 1 else [])]
+
+    return make
+
+
+def samples(labels: Mapping[str, str], count: int = 40, columns: int = 20) -> Make:
+    """Random samples of several models of images, by the names of the runs."""
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        return [Shown(label, grid(_sampler(runs[name]).sample(count), columns)) for name, label in labels.items()]
+
+    return make
+
+
+def ways(labels: Mapping[str, str], rows: int = 2, of_class: int | None = None) -> Make:
+    """From one random latent vector to another, in equal steps of the spherical way.
+
+    Args:
+        labels: what each model is called, by the name of its run.
+        rows: ways in the picture of a model.
+        of_class: of all samples, for models that classes condition.
+    """
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        shown = []
+        for name, label in labels.items():
+            found = latent_strips(SampleLatents(_sampler(runs[name]), of_class), count=rows, steps=_STEPS, ways=_WAYS)
+            shown.append(Shown(label, contact_sheet([list(row.pictures) for row in found.strips], gap=2)))
+        return shown
+
+    return make
+
+
+def by_class(name: str, rows: int = 5) -> Make:
+    """A table of samples: a latent vector a row, a class a column."""
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        sampler = _sampler(runs[name])
+        z = sampler.latents(rows, seed=2).repeat_interleave(sampler.num_classes, 0)
+        images = sampler.decode(z, list(range(sampler.num_classes)) * rows)
+        return [Shown("a latent vector a row, a class a column", grid(images, sampler.num_classes))]
+
+    return make
+
+
+def reconstructions(labels: Mapping[str, str], count: int = 16) -> Make:
+    """Held-out digits, and what each model makes of the latent vectors that its encoder finds for them."""
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        shown: list[Shown] = []
+        for name, label in labels.items():
+            sampler = _sampler(runs[name])
+            real = _digits(sampler.shape[-1], count)
+            shown = shown or [Shown("held-out digits", grid(real, count))]
+            shown.append(Shown(label, grid(sampler.decode(sampler.latent(real)), count)))
+        return shown
+
+    return make
+
+
+def lightings(name: str, maps: int = 3) -> Make:
+    """Held-out label maps in the styles of photos of other landscapes, one in each light."""
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        synthesizer = _synthesizer(runs[name])
+        size = _size(synthesizer)
+        photos = [_photo(10_000 + i, size, lighting) for i, lighting in enumerate(LIGHTINGS)]
+        rows: list[list[Pixels]] = [[np.full_like(photos[0], 255), *photos]]
+        for labels, instances, colours in _held_out(synthesizer, maps):
+            rows.append([colours, *synthesizer(labels, instances, style=photos)])
+        return [Shown("on top the photos that give their style", contact_sheet(rows, ["", *LIGHTINGS]))]
+
+    return make
+
+
+def between_styles(name: str, maps: int = 2) -> Make:
+    """Held-out label maps on the spherical way from the style of one photo to that of another."""
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        synthesizer = _synthesizer(runs[name])
+        ends = [_photo(20_000, _size(synthesizer), lighting) for lighting in (LIGHTINGS[0], LIGHTINGS[-1])]
+        held_out = _held_out(synthesizer, maps)
+        spaces = [MapLatents(synthesizer, labels, instances) for labels, instances, _ in held_out]
+        found = latent_strips(spaces, [(ends[0], ends[1])], steps=_STEPS, ways=_WAYS)
+        rows = [[one[2], *row.pictures] for one, row in zip(held_out, found.strips, strict=True)]
+        return [Shown(f"the map; then from {LIGHTINGS[0]} to {LIGHTINGS[-1]}", contact_sheet(rows))]
+
+    return make
+
+
+def _previews(run: Path) -> list[Path]:
+    return sorted((run / "previews").glob("epoch_*.png"))
+
+
+def _read(path: Path) -> Pixels:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _columns(sheet: Pixels, count: int) -> list[Pixels]:
+    """The columns of a contact sheet with captions; a picture without columns as it is."""
+    if count == 1:
+        return [sheet]
+    width = (sheet.shape[1] - _GAP) // count
+    return [sheet[_HEAD + _GAP : -_GAP, _GAP + i * width : (i + 1) * width] for i in range(count)]
+
+
+def _sampler(run: Path) -> Sampler:
+    return Sampler.load(run / "checkpoints" / LAST)
+
+
+def _synthesizer(run: Path) -> Synthesizer:
+    return Synthesizer.load(run / "checkpoints" / LAST)
+
+
+def _digits(size: int, count: int) -> Tensor:
+    split = Digits(size).split("test")
+    return torch.stack([split.read(index)["photo"] for index in range(count)])
+
+
+def _size(synthesizer: Synthesizer) -> tuple[int, int]:
+    assert synthesizer.resize is not None
+    size = synthesizer.resize.size
+    assert size is not None
+    return size
+
+
+def _photo(seed: int, size: tuple[int, int], lighting: str) -> Pixels:
+    photo = render(seed, size, lighting).photo
+    assert photo is not None
+    return photo
+
+
+def _held_out(synthesizer: Synthesizer, count: int) -> list[tuple[Tensor, Tensor, Pixels]]:
+    """Label map and instances (1, H, W) of landscapes of the test split, and the map in the classes' colours."""
+    scenes = Scenes(size=_size(synthesizer), train=1, val=1, test=count)
+    found = []
+    for index in range(count):
+        sample = scenes.split("test").read(index)
+        assert sample.labels is not None and sample.instances is not None
+        labels, instances = (torch.from_numpy(np.ascontiguousarray(m))[None] for m in (sample.labels, sample.instances))
+        found.append((labels, instances, synthesizer.to_rgb(labels)[0]))
+    return found
