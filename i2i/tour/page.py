@@ -31,7 +31,7 @@ def write_tour(path: Path, journal: Journal, road: Sequence[Station]) -> None:
     walked = [station for station in road if all(journal.done(training.name) for training in station.trainings)]
     logs = {t.name: read_log(journal.run(t.name)) for station in walked for t in station.trainings}
     waiting = [station.title for station in road if station not in walked]
-    still = f'<p class="note">Not walked yet: {escape(", ".join(waiting))}.</p>' if waiting else ""
+    still = f'<p class="note">Not walked yet: {escape("; ".join(waiting))}.</p>' if waiting else ""
     sections = [("road", "The road", _overview(walked, road, logs, journal))]
     for station in walked:
         number = road.index(station) + 1
@@ -150,7 +150,7 @@ _WORDS = (
     "<p><b>Words and letters.</b> The <b>generator</b> <i>G</i> makes a sample from a <b>latent vector</b> <i>z</i>, "
     "numbers drawn at random. The <b>discriminator</b> <i>D</i>, which is called critic where its output is no "
     "probability, judges samples; it sees the data <i>x</i> and what is made, and is thrown away at the end. "
-    "<b>E</b>[·] is the mean over samples, σ the logistic function. The <b>energy distance</b> tells how far two "
+    "<b>E</b>[·] is the mean over samples. The <b>energy distance</b> tells how far two "
     "clouds of samples are from each other: 0 where they are spread alike.</p>"
 )
 _ONWARDS = (

@@ -20,7 +20,7 @@ SINE = Station(
         "gradient that comes back through the discriminator, which says in which direction each of its points would "
         "look more real.</p>"
         "<p>We begin where the right answer is known: points on one period of a sine curve. Two random numbers go in, "
-        "a point of the plane comes out, and the generator has only 642 weights.</p>"
+        "a point of the plane comes out, and the generator has only 658 weights.</p>"
     ),
     loss=(
         (
