@@ -6,7 +6,7 @@ from i2i.tour.pictures import by_class, development, reconstructions, samples, w
 from i2i.tour.station import Exhibit, Figure, Plot, Station, Training
 
 _ENERGY = Figure("energy distance", "validation/energy", ".3f")
-_REACHED = Figure("share of the data reached", "validation/reached", ".0%")
+_MISSED = Figure("share of the data missed", "validation/missed", ".0%")
 _KINDS = {"gan_digits": "GAN, fully connected", "dcgan_digits": "DCGAN"}
 _AUTO = {"vae_digits": "VAE", "vae_gan_digits": "VAE, trained adversarially"}
 
@@ -35,7 +35,7 @@ DIGITS = Station(
         "drawn at random lie near a sphere, so the way goes along it and not straight through its empty middle.</p>"
     ),
     trainings=tuple(Training(name, label, f"foundations/{name}.yaml") for name, label in _KINDS.items()),
-    figures=(_ENERGY, _REACHED),
+    figures=(_ENERGY, _MISSED),
     exhibits=(
         Exhibit(
             "Fully connected",
@@ -153,7 +153,7 @@ CLASSES = Station(
         "slant and thickness, is the latent vector's to say, and stays alike along a row.</p>"
     ),
     trainings=(Training("cgan_digits", "conditional GAN", "foundations/cgan_digits.yaml"),),
-    figures=(_ENERGY, _REACHED),
+    figures=(_ENERGY, _MISSED),
     exhibits=(
         Exhibit("0 to 9, as asked", "Class and latent vector are two separate inputs.", by_class("cgan_digits")),
         Exhibit(

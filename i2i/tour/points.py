@@ -6,7 +6,7 @@ from i2i.tour.pictures import development, finals
 from i2i.tour.station import Exhibit, Figure, Plot, Station, Training
 
 _ENERGY = Figure("energy distance", "validation/energy", ".4f")
-_REACHED = Figure("share of the data reached", "validation/reached", ".0%")
+_MISSED = Figure("share of the data missed", "validation/missed", ".0%")
 
 SINE = Station(
     name="sine",
@@ -36,7 +36,7 @@ SINE = Station(
         "training: a discriminator that has nothing left to say.</p>"
     ),
     trainings=(Training("gan_sine", "GAN", "foundations/gan_sine.yaml"),),
-    figures=(_ENERGY, _REACHED),
+    figures=(_ENERGY, _MISSED),
     exhibits=(
         Exhibit(
             "The curve is found",
@@ -114,16 +114,17 @@ RING = Station(
         ),
     ),
     look=(
-        "<p>A mode counts as covered where any sample comes near its centre, so that eight are soon had even by stray "
-        "points between them. The <em>share of the data reached</em> is stricter: how much of the data has a sample "
-        "among its nearest neighbours. It is small where modes are left out, or where samples miss the narrow "
-        "spots.</p>"
+        "<p>A mode counts as covered where it has at least a tenth of its even part of the samples, within three "
+        "standard deviations of its centre. <em>Samples at a mode</em> is the share that lies at any of them, and not "
+        "on the way between two. The <em>share of the data missed</em> does not know the modes: it is the part of the "
+        "data that no sample comes near.</p>"
     ),
     trainings=(*(Training(name, label, f"foundations/{name}.yaml") for name, label in _RINGS.items()),),
     figures=(
         _ENERGY,
         Figure("modes covered, of 8", "validation/modes", ".0f"),
-        _REACHED,
+        Figure("samples at a mode", "validation/quality", ".0%"),
+        _MISSED,
         Figure("Wasserstein estimate", "discriminator/wasserstein", ".3f", late=True),
     ),
     exhibits=(
@@ -150,9 +151,9 @@ RING = Station(
             "How near each comes, over its own steps (a step of the critic is a step).",
         ),
         Plot(
-            "Share of the data reached",
-            [(name, "validation/reached", label) for name, label in _RINGS.items()],
-            "Rising and staying is what is wanted; falling back is a mode that was lost.",
+            "Modes covered",
+            [(name, "validation/modes", label) for name, label in _RINGS.items()],
+            "Eight and staying there is what is wanted; falling back is a mode that was lost.",
         ),
         Plot(
             "The critic's estimate of the distance",
