@@ -25,8 +25,6 @@ def walk(
 
     What an earlier walk in the same folder has trained is kept, and what it has begun is continued.
 
-    >>> page = walk("runs/tour", only=["sine", "ring"])  # doctest: +SKIP
-
     Args:
         out: the folder: the page, and the runs in ``runs``.
         only: the names of the stations to walk; by default all.
