@@ -116,8 +116,8 @@ AUTOENCODERS = Station(
         Plot(
             "Error of reconstructions",
             [(name, "validation/l1", label) for name, label in _AUTO.items()],
-            "Mean absolute error on held-out digits. Sharpness costs a little of it: a sharp stroke in the wrong "
-            "place is punished twice.",
+            "Mean absolute error on held-out digits. Sharper is not the same as nearer: a sharp stroke in the wrong "
+            "place costs twice, and this error cannot tell which of the two we would rather look at.",
         ),
         Plot(
             "How surely the discriminator tells what is made",

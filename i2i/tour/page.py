@@ -137,7 +137,7 @@ def _commands(settings: Mapping[str, str]) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s" if seconds >= 60 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 _LEAD = (
