@@ -48,7 +48,9 @@ def validated(run: Path) -> dict[str, list[float]]:
     return {name: [float(row[name]) for row in rows if row[name]] for name in names}
 
 
-@pytest.mark.parametrize("more", [FEW, TERMS], ids=["with one validation pair", "regularised"])
+@pytest.mark.parametrize(
+    "more", [pytest.param(FEW, marks=pytest.mark.slow), TERMS], ids=["with one validation pair", "regularised"]
+)
 def test_two_processes_train_the_same_model_as_one(pairs: Path, tmp_path: Path, more: list[str]) -> None:
     """And measure the same."""
     one = trained(pairs, tmp_path / "one", *more, "--data.batch_size", "2")

@@ -76,7 +76,7 @@ def test_every_generator_with_a_configuration_is_in_the_table() -> None:
     known = {configuration(*family.configs)["model"]["generator"]["class_path"] for family in FAMILIES}
     models = [configuration(path).get("model", {}) for path in CONFIGS]
     shipped = {model["generator"]["class_path"] for model in models if "generator" in model}
-    assert shipped == known
+    assert {name for name in shipped if not name.startswith("i2i.foundations.")} == known  # these make samples
 
 
 def sizes(name: str, data: str) -> Any:

@@ -103,6 +103,7 @@ def test_artefacts_are_told_with_what_to_try(views: Path, tmp_path: Path, capsys
     assert logged(tmp_path / "run")["validation/saturated_values"][0] > 20
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_figure_of_one(views: Path, judge: Path, tmp_path: Path) -> None:
     judged = {"class_path": "i2i.metrics.judges.TrainedJudge", "init_args": {"path": str(judge)}}
     wanted = {"metrics": ["fid", "miou", "similarity"], "every": 2, "extractor": COLOURS, "judge": judged}

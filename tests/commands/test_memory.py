@@ -44,6 +44,7 @@ def test_few_samples_do_not_tell_what_many_take(few: int, most: float, slow: flo
         assert line.peak(count) == pytest.approx(peak(count) * GIB, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_order_of_channels_does_not_matter(pairs: Path, capsys: Any) -> None:
     shown = []
     for more in ([], ["--model.channels_last", "true"]):

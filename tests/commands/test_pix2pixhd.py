@@ -284,6 +284,7 @@ def test_a_folder_of_two_pairs(pairs: Path, tmp_path: Path, capsys: pytest.Captu
     assert fit("pix2pixhd.yaml", two, tmp_path / "run", "--data.batch_size", "1", "--trainer.max_epochs", "1") == 0
 
 
+@pytest.mark.slow
 def test_two_processes_freeze_and_release_as_one(pairs: Path, tmp_path: Path) -> None:
     """What is released after the strategy was set up is still shared over the processes."""
 

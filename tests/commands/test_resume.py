@@ -166,7 +166,7 @@ def test_every_family_goes_on_exactly_within_an_epoch(root: Path, tmp_path: Path
     assert differences(tmp_path / "whole", tmp_path / "broken") == []
 
 
-@pytest.mark.parametrize("first", [2.0**10, 2.0**40], ids=["growing", "falling"])
+@pytest.mark.parametrize("first", [2.0**10, pytest.param(2.0**40, marks=pytest.mark.slow)], ids=["growing", "falling"])
 def test_the_loss_scaler_of_float16_goes_on_where_it_was(root: Path, tmp_path: Path, first: float) -> None:
     """It grows after three steps that were finite, and is halved, and the step left out, after one that was not."""
     name = "--trainer.plugins.scaler"

@@ -90,7 +90,7 @@ def test_what_lies_there_between_steps_is_counted_exactly(pairs: Path) -> None:
     assert found.peak > found.fixed + found.gradients
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_norms_of_a_gpu_are_wide_in_half_precision(pairs: Path, recompute: bool) -> None:
     """There autocast computes them in float32, which keeps more than on the CPU; in float32 nothing differs."""
     config, flags = CASES["pix2pixHD"]

@@ -76,7 +76,11 @@ def test_an_interrupted_run_goes_on_exactly(tmp_path: Path) -> None:
 OTHERS_DATA = {"dcgan_fashion", "dcgan_faces", "dcgan_scenes"}  # the user's, or large; the networks are dcgan_digits's
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in CONFIGS.glob("*_*.yaml")} - OTHERS_DATA - {"gan_sine"}))
+QUICK_ONES = {"wgan_gp_ring", "vae_gan_digits"}
+NAMES = sorted({path.stem for path in CONFIGS.glob("*_*.yaml")} - OTHERS_DATA - {"gan_sine"})
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK_ONES else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
 def test_every_shipped_configuration_trains_and_is_read_again(name: str, tmp_path: Path) -> None:
     growing = ["--trainer.callbacks.hold", "0.1", "--trainer.callbacks.fade", "0.1"] if "progressive" in name else []
     assert fit(name, tmp_path / "run", *(growing or ["--trainer.max_epochs", "1"])) == 0
