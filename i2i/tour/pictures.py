@@ -44,17 +44,18 @@ def finals(labels: Mapping[str, str]) -> Make:
     return lambda runs: [shown for name, label in labels.items() for shown in final(name, label)(runs)]
 
 
-def development(name: str, columns: int = 1) -> Make:
-    """A run's previews: the first, the middle and the last, between what is given and what is real where there is such.
+def development(name: str, columns: int = 1, count: int = 3) -> Make:
+    """A run's previews from the first to the last, between what is given and what is real where there is such.
 
     Args:
         name: of the run.
         columns: of a preview: 1 for points, 2 for samples and data, 3 for condition, picture and photo.
+        count: previews, spread evenly over the training.
     """
 
     def make(runs: Mapping[str, Path]) -> list[Shown]:
         files = _previews(runs[name])
-        chosen = [files[i] for i in sorted({0, (len(files) - 1) // 2, len(files) - 1})]
+        chosen = [files[i] for i in sorted({int(i) for i in np.linspace(0, len(files) - 1, count)})]
         sheets = [_columns(_read(path), columns) for path in chosen]
         made = [
             Shown(f"after epoch {int(path.stem.split('_')[1])}", sheet[max(0, columns - 2)])
