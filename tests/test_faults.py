@@ -6,6 +6,7 @@ traceback, never a wrong picture.
 
 from __future__ import annotations
 
+import gc
 import io
 import itertools
 import multiprocessing
@@ -286,6 +287,8 @@ def test_a_loss_that_is_no_number(
 def test_a_worker_that_dies(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    gc.collect()  # the workers of earlier tests end here, and not with those that are killed
+
     def kill(model: Translator) -> None:
         for worker in multiprocessing.active_children():
             assert worker.pid is not None
@@ -294,6 +297,7 @@ def test_a_worker_that_dies(
     Act(monkeypatch, 1, kill)
     assert fit(root, tmp_path / "run", "--trainer.max_epochs", "99", "--data.workers", "1") == 1
     one_line(capsys, "a process that reads samples died", "--data.workers")
+    gc.collect()  # and of these torch tells nobody later
 
 
 class Malice:

@@ -32,7 +32,18 @@ _EFFORT = {"lossless": True, "exact": True, "method": 1, "quality": 20}
 # methods above 1 save a few per cent and take several times as long; "exact" keeps colours where alpha is 0
 _CONTENTS = "contents.json"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same samples give the same bytes, whatever the clock says
-_DAMAGE = (zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, struct.error, zlib.error, cv2.error)
+# A flipped bit can name another compression, or an encryption: a RuntimeError of zipfile.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    RuntimeError,
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    cv2.error,
+)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
 
 

@@ -41,7 +41,9 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def open(self, address: str | None = None) -> None:
+        self.run("document.documentElement.dataset.left = 'true'")  # on a busy machine it answers a little longer
         self.driver.get(address or self.address)
+        self.until("document.documentElement.dataset.left === undefined && document.querySelector('#picture')")
         self.settle()
 
     def click(self, selector: str) -> None:
