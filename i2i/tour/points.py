@@ -112,8 +112,8 @@ RING = Station(
         (
             "gradient penalty",
             (
-                "− <i>λ</i> · <b>E</b>[(‖∇<i>D</i>(<i>x̂</i>)‖ − 1)²],&ensp;<i>x̂</i> on the line between a sample and a "
-                "datum"
+                "− <i>λ</i> · <b>E</b>[(‖∇<i>D</i>(<i>x̂</i>)‖ − 1)²],&ensp;<i>x̂</i> on the line between a sample "
+                "and a datum"
             ),
         ),
         (
@@ -178,7 +178,7 @@ RING = Station(
             "The critic's estimate of the distance",
             [(name, "discriminator/wasserstein", _RINGS[name]) for name in ("wgan_ring", "wgan_gp_ring")],
             "The one loss that falls as the samples get better. Clipping bounds the slope by some number that nobody "
-            "knows, so its estimate is off by that factor; the penalty holds the slope at 1.",
+            "knows, so its estimate is off by that factor; the penalty holds the slope near 1.",
         ),
     ),
     left=(
