@@ -12,7 +12,7 @@ _AUTO = {"vae_digits": "VAE", "vae_gan_digits": "VAE, trained adversarially"}
 
 DIGITS = Station(
     name="digits",
-    title="Pictures, and DCGAN",
+    title="Pictures: DCGAN",
     short="Convolutions: the same stroke is the same wherever it is",
     idea=(
         "<p>The very same game on the 1797 digits that come with scikit-learn. First with fully connected networks, "
