@@ -12,7 +12,7 @@ _AUTO = {"vae_digits": "VAE", "vae_gan_digits": "VAE, trained adversarially"}
 
 DIGITS = Station(
     name="digits",
-    title="Pictures, and DCGAN",
+    title="Pictures: DCGAN",
     short="Convolutions: the same stroke is the same wherever it is",
     idea=(
         "<p>The very same game on the 1797 digits that come with scikit-learn. First with fully connected networks, "
@@ -53,7 +53,8 @@ DIGITS = Station(
         Plot(
             "Energy distance to the data",
             [(name, "validation/energy", label) for name, label in _KINDS.items()],
-            "In the space of pixels; between pictures of different size it does not compare.",
+            "In the space of pixels, where speckles cost next to nothing: judge by the pictures, too. (They differ in "
+            "size, 28 × 28 and 32 × 32, and so do the scales of the two curves.)",
         ),
         Plot(
             "Accuracy of the discriminators on what is made",

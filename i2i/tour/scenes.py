@@ -13,7 +13,7 @@ _ACCURACY = (
 
 PAIRS = Station(
     name="pix2pix",
-    title="From a map to a picture: pix2pix",
+    title="Maps: pix2pix",
     short="The condition is an image; every patch is judged",
     idea=(
         "<p>Isola et al. (2017) put an image in the place of the class. The data are pairs: a label map, which says "
