@@ -33,7 +33,7 @@ def column(run: Path, name: str) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gan_sine", "minimax_sine", "lsgan_sine", "hinge_sine"])
+@pytest.mark.parametrize("name", ["gan_sine", "minimax_sine", "lsgan_sine", "hinge_sine", "wgan_gp_sine"])
 def test_the_sine_is_found(name: str, tmp_path: Path) -> None:
     """Untrained samples lie about 2 from it, in the units of the energy distance."""
     truth = SineCurve(test=COUNT).split("test").samples
