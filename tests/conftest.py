@@ -23,6 +23,11 @@ from i2i.nn.spade import SPADEGenerator
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, so that of several processes none waits for it in the end."""
+    items.sort(key=lambda item: "test_quickstart.py" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data and parity fixtures, named by I2I_TEST_DATA; a test that needs it is skipped without."""
