@@ -18,7 +18,9 @@ from i2i.metrics.samples import energy_distance, modes_covered
 
 CONFIGS = Path(__file__).resolve().parent.parent.parent / "configs/foundations"
 COUNT = 1024
-SINE, RING = 0.05, 0.3  # of the energy distance
+SINE = 0.05  # of the energy distance
+# A single point in the middle of the ring is at 1.4 (4 − 8 / π), an even cloud over it was found at 0.2.
+RING = {"gan_ring": 0.06, "hinge_ring": 0.06, "wgan_gp_ring": 0.06, "lsgan_ring": 0.18}
 
 
 def trained(name: str, run: Path, *flags: str) -> Sampler:
@@ -43,7 +45,7 @@ def test_the_sine_is_found(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gan_ring", "lsgan_ring", "hinge_ring", "wgan_gp_ring"])
+@pytest.mark.parametrize("name", RING)
 def test_the_ring_is_found(name: str, tmp_path: Path) -> None:
     """Theory promises all modes to a distance that shrinks with every step towards them: to WGAN with its penalty."""
     source = GaussianRing(test=COUNT)
@@ -51,7 +53,7 @@ def test_the_ring_is_found(name: str, tmp_path: Path) -> None:
     truth = source.split("test").samples
     length = [] if name == "wgan_gp_ring" else ["--trainer.max_epochs", "8"]
     samples = trained(name, tmp_path / "run", *length).sample(COUNT, seed=1)
-    assert energy_distance(truth, samples) < RING
+    assert energy_distance(truth, samples) < RING[name]
     if name == "wgan_gp_ring":
         assert modes_covered(samples, source.centres, source.mode_radius).covered >= 7
         estimate = column(tmp_path / "run", "discriminator/wasserstein")
