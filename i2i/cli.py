@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if arguments[0] not in COMMANDS:
         return _fail(f"unknown command {arguments[0]!r}; there are {', '.join(COMMANDS)}", 2)
+    _wait_briefly()
     module = importlib.import_module(f"i2i.commands.{COMMANDS[arguments[0]][0]}")
     try:
         return int(module.run(arguments))
@@ -84,6 +85,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stopped.status
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+
+
+def _wait_briefly() -> None:
+    """Let threads that wait for each other give up their core soon; takes effect where torch is not imported yet.
+
+    By default those of OpenMP (GNU's, which torch brings) turn in circles for milliseconds. Where every core is theirs,
+    that gains a few per cent; where another program wants one, training on the CPU becomes ten and more times slower.
+    """
+    if not os.environ.keys() & {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}:
+        os.environ["GOMP_SPINCOUNT"] = "1000"
 
 
 def _fail(message: str, status: int) -> int:
