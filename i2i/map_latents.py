@@ -9,7 +9,7 @@ from torch import Tensor
 
 from i2i.data.label_maps import OneMap
 from i2i.errors import InputError
-from i2i.nn.generator import Generator
+from i2i.nn.generator import Generator, drawer
 from i2i.nn.oasis import OASISGenerator
 from i2i.photos import Photo
 from i2i.pictures import Pixels, to_pixels, visible
@@ -51,7 +51,8 @@ class MapLatents:
     def latents(self, count: int, seed: int) -> Tensor:
         """(count, style_dim); the styles of the pictures that the synthesizer makes of the map by this seed."""
         condition, random = self._synthesizer.condition(self._labels, self._instances), random_of(seed)
-        drawn = [self._synthesizer.generator.draw(condition, random) for _ in range(count)]
+        source = drawer(self._synthesizer.generator, self._synthesizer.encoder)
+        drawn = [source.draw(condition, random) for _ in range(count)]
         return torch.cat([z for z in drawn if z is not None])
 
     def latent(self, photo: Photo) -> Tensor:

@@ -18,7 +18,7 @@ from i2i.data.transforms import Resize
 from i2i.errors import InputError
 from i2i.instance_features import Features, checked_features, feature_maps, fitted_photo
 from i2i.latents import Way, mixed
-from i2i.nn.generator import Generator
+from i2i.nn.generator import Generator, drawer
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.region_encoder import RegionEncoder
 from i2i.nn.style import Encoder
@@ -173,7 +173,9 @@ class Styles:
             photo = None if style is None else from_pixels(photo_pixels(style)[None]).to(self.device)
             assert isinstance(condition, SemanticMap)
             return list(feature_maps(self.generator, self.encoder, condition, photo, features or {}, random, count))
-        drawn = [self.generator.draw(condition, random) for _ in range(count)]
+        noise = style is not None  # that which a photo's style is varied by
+        source = self.generator if noise else drawer(self.generator, self.encoder)
+        drawn = [source.draw(condition, random) for _ in range(count)]
         if drawn[0] is None and style is not None:
             raise InputError("this model has no style; train one with an encoder, or leave the style out")
         if drawn[0] is None and count > 1:

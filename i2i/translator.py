@@ -25,7 +25,7 @@ from i2i.metrics.collected import key
 from i2i.metrics.similarity import AbsoluteError
 from i2i.nn.average import averaged_copy, update_average
 from i2i.nn.compilation import compile_networks
-from i2i.nn.generator import Generator, check_style
+from i2i.nn.generator import Generator, check_style, drawer
 from i2i.nn.memory import kept_memory
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.nn.recomputation import recompute_blocks
@@ -171,9 +171,8 @@ class Translator(AdversarialModule):
         if self.encoder is not None and "photo" in batch:
             style = self.encoder(batch["photo"], semantics)[0]
         else:
-            source = self.encoder if self.encoder is not None and self.encoder.draws else self.generator
             with draws.of_samples([key(name) for name in batch["name"]]):
-                style = source.draw(semantics)
+                style = drawer(self.generator, self.encoder).draw(semantics)
         picture: Tensor = self(semantics, style)
         self.train(was_training)
         return picture

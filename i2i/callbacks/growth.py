@@ -10,6 +10,8 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
+from i2i.foundations.connected import ConnectedDiscriminator
+from i2i.foundations.convolutional import DCGANDiscriminator
 from i2i.nn.growth import Growing, growths
 from i2i.nn.patchgan import MultiscalePatchGAN
 from i2i.translator import Translator
@@ -33,8 +35,8 @@ class Grow(pl.Callback):
 
     Raises:
         InputError: an argument out of range; or, when training starts, a generator that cannot grow, a discriminator of
-            other stages, or one that cannot judge the first size, networks under torch.compile, or a training that
-            has no whole epoch in which they are grown out.
+            other stages or of one size, or one that cannot judge the first size, networks under torch.compile, or a
+            training that has no whole epoch in which they are grown out.
     """
 
     def __init__(self, hold: float, fade: float) -> None:
@@ -61,6 +63,11 @@ class Grow(pl.Callback):
                 "ProgressiveSPADEGenerator, or leave Grow out"
             )
         stages = generator.growth.stages
+        if isinstance(discriminator, ConnectedDiscriminator | DCGANDiscriminator):
+            raise InputError(
+                f"Grow: a {type(discriminator).__name__} judges samples of one size; use i2i.foundations.progressive."
+                "ProgressiveDiscriminator"
+            )
         if isinstance(discriminator, Growing) and discriminator.growth.stages != stages:
             raise InputError(
                 f"Grow: the generator has {stages} stages, the discriminator {discriminator.growth.stages}; they grow "

@@ -14,7 +14,7 @@ _NOTES = """
 G, D, E: millions of parameters of generator, discriminator and encoder. Channels: classes, and one for the edges
 between instances where the networks take them. GMAC: 10^9 multiply-accumulates of G for one photo, convolutions over
 one-hot labels counted in full; look-ups by label pattern need fewer, see i2i benchmark. Configurations are in the
-folder configs of the checkout."""
+folder configs of the checkout; what SPADE grew from (GAN, WGAN, DCGAN, VAE, …) is in configs/foundations, and small."""
 
 
 def run(arguments: Sequence[str]) -> int:

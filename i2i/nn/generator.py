@@ -97,6 +97,11 @@ class Generator(nn.Module):
         return self if dtype is None else copy.deepcopy(self).to(dtype)
 
 
+def drawer(generator: Generator, encoder: Encoder | None) -> Generator | Encoder:
+    """What draws the styles of a model: the encoder where it has seen what styles there are, else the generator."""
+    return encoder if encoder is not None and encoder.draws else generator
+
+
 def check_style(generator: Generator, encoder: Encoder) -> None:
     """Raise :class:`InputError` where the encoder's style is not what the generator takes."""
     if encoder.style_dim != generator.style_dim:

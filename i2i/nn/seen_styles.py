@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
-from i2i import draws
+from i2i.nn.recent import Recent
 
 _DECAY = 0.99
 
 
-class SeenStyles(nn.Module):
+class SeenStyles(Recent):
     """Moving averages of the codes of each class over a training, and the codes of the photos that came last.
 
     The encoder changes while it learns, so older codes count less. A style is remembered as a whole, since the regions
@@ -27,27 +27,19 @@ class SeenStyles(nn.Module):
         updates: (classes,), how many batches had each.
         styles: (remembered, classes, channels) of photos; 0 where a photo has not the class.
         known: (remembered, classes), which classes they have.
-        photos: how many there were.
     """
 
     means: Tensor
     updates: Tensor
     styles: Tensor
     known: Tensor
-    photos: Tensor
 
     def __init__(self, classes: int, channels: int, remembered: int) -> None:
-        super().__init__()
+        super().__init__(
+            styles=torch.zeros(remembered, classes, channels), known=torch.zeros(remembered, classes, dtype=torch.bool)
+        )
         self.register_buffer("means", torch.zeros(classes, channels))
         self.register_buffer("updates", torch.zeros(classes, dtype=torch.long))
-        self.register_buffer("styles", torch.zeros(remembered, classes, channels))
-        self.register_buffer("known", torch.zeros(remembered, classes, dtype=torch.bool))
-        self.register_buffer("photos", torch.zeros((), dtype=torch.long))
-
-    @property
-    def count(self) -> int:
-        """How many photos are remembered."""
-        return min(int(self.photos), len(self.styles))
 
     @torch.no_grad()
     def remember(self, codes: Tensor, known: Tensor) -> None:
@@ -68,11 +60,7 @@ class SeenStyles(nn.Module):
         moved = torch.lerp(self.means, sums / counts.clamp(min=1)[:, None], share[:, None].to(sums.dtype))
         self.means.copy_(torch.where(there[:, None], moved, self.means))
         self.updates += there
-        places = (self.photos + torch.arange(len(codes), device=codes.device)) % len(self.styles)
-        places = places[-len(self.styles) :]
-        self.styles[places] = codes[-len(self.styles) :]
-        self.known[places] = known[-len(self.styles) :]
-        self.photos += len(codes)
+        self.keep(styles=codes, known=known)
 
     def filled(self, codes: Tensor, known: Tensor) -> Tensor:
         """Codes (N, classes, channels) with the mean ones where a class is not known, (N, classes)."""
@@ -91,9 +79,5 @@ class SeenStyles(nn.Module):
         """
         if not self.count:
             return self.typical.expand(count, -1, -1)
-        if random is None:
-            drawn = draws.integers(0, self.count, (count,))
-        else:
-            drawn = torch.randint(self.count, (count,), generator=random)
-        drawn = drawn.to(self.styles.device)
+        drawn = self.chosen(count, random)
         return self.filled(self.styles[drawn], self.known[drawn])

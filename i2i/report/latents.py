@@ -12,6 +12,7 @@ from torch import Tensor
 from i2i.data.loading import collate
 from i2i.evaluation.painter import Painter
 from i2i.latent_strips import Arithmetic, Row, latent_strips
+from i2i.nn.generator import drawer
 from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels, to_pixels
 from i2i.report.gallery import Gallery
@@ -38,9 +39,10 @@ class ItemLatents:
         self._batch = collate([item])
 
     def latents(self, count: int, seed: int) -> Tensor:
-        """(count, style_dim), as the generator draws them."""
+        """(count, style_dim), as the model draws them."""
         random, condition = random_of(seed), self._painter.condition(self._batch, 0)
-        drawn = [self._painter.generator.draw(condition, random) for _ in range(count)]
+        source = drawer(self._painter.generator, self._painter.encoder)
+        drawn = [source.draw(condition, random) for _ in range(count)]
         return torch.cat([z for z in drawn if z is not None])
 
     def latent(self, photo: Photo) -> Tensor:

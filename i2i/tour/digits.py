@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from i2i.tour.pictures import by_class, development, reconstructions, samples, ways
+from i2i.tour.pictures import by_class, development, digit_arithmetic, reconstructions, samples, ways
 from i2i.tour.station import Exhibit, Figure, Plot, Station, Training
 
 _ENERGY = Figure("energy distance", "validation/energy", ".3f")
@@ -111,6 +111,13 @@ AUTOENCODERS = Station(
             "Through the latent space",
             "From one random vector to another, in both models.",
             ways(_AUTO, rows=1),
+        ),
+        Exhibit(
+            "Arithmetic",
+            "What makes a four a nine is a direction. In every row: the mean of twelve nines, the mean of twelve "
+            "fours, another four, and the same four with half of the difference added, with the whole of it, and with "
+            "one and a half.",
+            digit_arithmetic(_AUTO, towards=9, away=4),
         ),
     ),
     plots=(

@@ -16,7 +16,8 @@ from i2i.foundations.images import Digits
 from i2i.foundations.latents import SampleLatents
 from i2i.foundations.plots import grid
 from i2i.foundations.sampler import Sampler
-from i2i.latent_strips import latent_strips
+from i2i.latent_space import LatentSpace
+from i2i.latent_strips import Arithmetic, latent_strips
 from i2i.latents import Way
 from i2i.map_latents import MapLatents
 from i2i.pictures import Pixels, contact_sheet
@@ -28,6 +29,7 @@ Make = Callable[[Mapping[str, Path]], Sequence[Shown]]
 _GAP, _HEAD = 4, 18  # of contact sheets, which previews are
 _STEPS = 9
 _WAYS: tuple[Way, ...] = ("spherical",)
+_HOW_FAR = (0.0, 0.5, 1.0, 1.5)
 
 
 def final(name: str, label: str) -> Make:
@@ -122,6 +124,57 @@ def reconstructions(labels: Mapping[str, str], count: int = 16) -> Make:
     return make
 
 
+def digit_arithmetic(labels: Mapping[str, str], towards: int, away: int, bases: int = 3, group: int = 12) -> Make:
+    """Held-out digits of one class, moved by what the digits of another class have that theirs have not.
+
+    Args:
+        labels: what each model, with an encoder, is called, by the name of its run.
+        towards: the class whose mean is added.
+        away: the class whose mean is taken away, of which the digits are.
+        bases: digits that are moved, a row each.
+        group: digits of either class whose mean is taken; they are others than those that are moved.
+    """
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        shown = []
+        for name, label in labels.items():
+            sampler = _sampler(runs[name])
+            size = sampler.shape[-1]
+            added, taken = (list(sampler.latent(_digits(size, bases + group, of)[bases:])) for of in (towards, away))
+            begin = sampler.latent(_digits(size, bases, away))
+            rows = [_moved(SampleLatents(sampler), Arithmetic(added, taken, z, _HOW_FAR)) for z in begin]
+            shown.append(Shown(label, contact_sheet(rows, gap=2)))
+        return shown
+
+    return make
+
+
+def light_arithmetic(name: str, towards: str, away: str, base: str, maps: int = 2, group: int = 4) -> Make:
+    """Held-out label maps in a photo's style, moved by what photos in one light have and those in another have not.
+
+    Args:
+        name: of the run.
+        towards, away: lights; the mean of photos in the one is added, of photos in the other taken away.
+        base: the light of the photo that is moved.
+        maps: label maps, a row each.
+        group: photos in either light.
+    """
+
+    def make(runs: Mapping[str, Path]) -> list[Shown]:
+        synthesizer = _synthesizer(runs[name])
+        size = _size(synthesizer)
+        added, taken = ([_photo(30_000 + i, size, light) for i in range(group)] for light in (towards, away))
+        asked = Arithmetic(added, taken, _photo(40_000, size, base), _HOW_FAR)
+        rows = [
+            [colours, *_moved(MapLatents(synthesizer, labels, instances), asked)]
+            for labels, instances, colours in _held_out(synthesizer, maps)
+        ]
+        captions = ["", towards, away, base, *(f"+ {by:g}" for by in _HOW_FAR[1:])]
+        return [Shown(f"{base} + {towards} - {away}", contact_sheet(rows, captions))]
+
+    return make
+
+
 def lightings(name: str, maps: int = 3) -> Make:
     """Held-out label maps in the styles of photos of other landscapes, one in each light."""
 
@@ -177,9 +230,18 @@ def _synthesizer(run: Path) -> Synthesizer:
     return Synthesizer.load(run / "checkpoints" / LAST)
 
 
-def _digits(size: int, count: int) -> Tensor:
-    split = Digits(size).split("test")
-    return torch.stack([split.read(index)["photo"] for index in range(count)])
+def _moved(space: LatentSpace, asked: Arithmetic) -> list[Pixels]:
+    """Of the mean that is added and of the one that is taken away, then from the base as far as is asked."""
+    towards, away, result = latent_strips(space, arithmetic=asked, count=0).arithmetic
+    return [towards.pictures[-1], away.pictures[-1], *result.pictures]
+
+
+def _digits(size: int, count: int, of_class: int | None = None) -> Tensor:
+    """(count, 1, size, size), digits that were held out."""
+    split = Digits(size, classes=True).split("test")
+    assert split.classes is not None
+    chosen = split.samples if of_class is None else split.samples[split.classes == of_class]
+    return chosen[:count]
 
 
 def _size(synthesizer: Synthesizer) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from i2i.tour.pictures import between_styles, development, lightings
+from i2i.tour.pictures import between_styles, development, light_arithmetic, lightings
 from i2i.tour.station import Exhibit, Figure, Plot, Station, Training
 
 _L1 = Figure("validation L1", "validation/l1")
@@ -131,6 +131,13 @@ STYLES = Station(
         Exhibit("One map in many lights", "The style comes from photos of other landscapes.", lightings("spade")),
         Exhibit(
             "Between two styles", "The map stays, the light goes over from one to the other.", between_styles("spade")
+        ),
+        Exhibit(
+            "Arithmetic of styles",
+            "Four photos by night less four by day, the mean of each in the first columns, are a direction: added to "
+            "the style of a photo in the snow, half of it, the whole, and one and a half. No photo of the training "
+            "shows snow by night.",
+            light_arithmetic("spade", towards="night", away="day", base="snow"),
         ),
     ),
     plots=(

@@ -140,13 +140,24 @@ def test_the_option_lies_over_every_spade() -> None:
 
 
 def test_a_discriminator_grows_with_its_generator() -> None:
+    from i2i.foundations.connected import ConnectedDiscriminator
+    from i2i.foundations.convolutional import DCGANDiscriminator
     from i2i.foundations.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 
-    class Parts(torch.nn.Module):
-        generator, discriminator = (
-            ProgressiveGenerator((3, 16, 16), width=1),
-            ProgressiveDiscriminator((3, 32, 32), width=1),
-        )
+    shape = (3, 32, 32)
 
-    with pytest.raises(InputError, match="the generator has 2 stages, the discriminator 3; they grow together"):
-        Grow(1, 1).setup(None, Parts(), "fit")  # type: ignore[arg-type]
+    class Parts(torch.nn.Module):
+        generator = ProgressiveGenerator((3, 16, 16), width=1)
+
+    for discriminator, message in (
+        (
+            ProgressiveDiscriminator(shape, width=1),
+            "the generator has 2 stages, the discriminator 3; they grow together",
+        ),
+        (ConnectedDiscriminator(shape), "a ConnectedDiscriminator judges samples of one size"),
+        (DCGANDiscriminator(shape, width=1), "a DCGANDiscriminator judges samples of one size"),
+    ):
+        parts = Parts()
+        parts.discriminator = discriminator
+        with pytest.raises(InputError, match=message):
+            Grow(1, 1).setup(None, parts, "fit")  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -90,9 +91,10 @@ def test_photos_of_pairs() -> None:
     assert photo["photo"].shape == (3, 16, 16) and photo["name"] == scenes.split("train").name(1)
 
 
-def test_sets_of_torchvision(tmp_path: Path) -> None:
-    """FashionMNIST's own file format, written by hand."""
-    folder = tmp_path / "FashionMNIST/raw"
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_grey_sets_of_torchvision(name: Literal["MNIST", "FashionMNIST"], tmp_path: Path) -> None:
+    """Their own file format, written by hand."""
+    folder = tmp_path / name / "raw"
     folder.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 256, (6, 28, 28), np.uint8)
     for part in ("train", "t10k"):
@@ -100,13 +102,42 @@ def test_sets_of_torchvision(tmp_path: Path) -> None:
         (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
         labels = np.array([0x801, 6], ">i4").tobytes() + bytes([3, 1, 4, 1, 5, 9])
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(labels)
-    source = TorchvisionImages("FashionMNIST", str(tmp_path), size=28, classes=True)
+    source = TorchvisionImages(name, str(tmp_path), size=28, classes=True)
     sample = source.split("train").read(2)
     np.testing.assert_allclose((sample["photo"][0].numpy() + 1) * 127.5, images[2], atol=1e-3)
     assert int(sample["class"]) == 4
-    assert TorchvisionImages("FashionMNIST", str(tmp_path)).split("val").read(0)["photo"].shape == (1, 32, 32)
-    with pytest.raises(InputError, match="MNIST is not there"):
-        TorchvisionImages("MNIST", str(tmp_path)).split("train")
+    assert TorchvisionImages(name, str(tmp_path)).split("val").read(0)["photo"].shape == (1, 32, 32)
+    with pytest.raises(InputError, match=f"{name} is not there"):
+        TorchvisionImages(name, str(tmp_path / "elsewhere")).split("train")
+
+
+def test_celeba_of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own files, written by hand but for what is known of the real ones: their hashes."""
+    from torchvision.datasets import CelebA
+
+    monkeypatch.setattr(CelebA, "file_list", [])
+    with pytest.raises(InputError, match="CelebA is not there"):
+        TorchvisionImages("CelebA", str(tmp_path)).split("train")
+    folder = tmp_path / "celeba"
+    (folder / "img_align_celeba").mkdir(parents=True)
+    names = [f"{i + 1:06d}.jpg" for i in range(6)]
+    for i, name in enumerate(names):
+        picture = np.zeros((218, 178, 3), np.uint8)
+        picture[20:198] = 40 * i  # the square in the middle
+        Image.fromarray(picture).save(folder / "img_align_celeba" / name, quality=95)
+    lines = {"list_eval_partition": (0, 1), "identity_CelebA": (0, 1), "list_bbox_celeba": (2, 4)}
+    lines |= {"list_landmarks_align_celeba": (2, 10), "list_attr_celeba": (2, 40)}
+    for name, (heads, columns) in lines.items():
+        rows = [f"{file} {' '.join(['1'] * columns)}" for file in names]
+        if name == "list_eval_partition":  # to train, to validate, to test
+            rows = [f"{file} {part}" for file, part in zip(names, (0, 0, 1, 1, 2, 2), strict=True)]
+        (folder / f"{name}.txt").write_text("\n".join([*["6", "names"][:heads], *rows]) + "\n")
+    source = TorchvisionImages("CelebA", str(tmp_path), size=32)
+    splits = {name: source.split(name) for name in ("train", "val", "test")}
+    assert [len(split) for split in splits.values()] == [2, 2, 2]
+    sample = splits["test"].read(1)
+    assert sample["photo"].shape == (3, 32, 32) and "class" not in sample
+    assert abs(float(sample["photo"].mean()) - (200 / 127.5 - 1)) < 0.02
     with pytest.raises(InputError, match="CelebA has no classes"):
         TorchvisionImages("CelebA", str(tmp_path), classes=True)
 
