@@ -1,7 +1,7 @@
 """How a large picture is cut into bands of rows so that it fits a given memory: what a plan takes, and which to take.
 
 The last blocks of SPADE, OASIS and SEAN have most of the pixels and thereby most of the memory: of a picture of
-2048×1024 and width 64 the features of SPADE's last block alone take 2.9 GB of float32, those of the one before it half
+2048×1024 and width 64 the features of SPADE's last block alone take 3.2 GB of float32, those of the one before it half
 as much. So the first blocks are computed whole, and the last few together, one band of rows after the other. Bands
 overlap by what the convolutions reach; the shorter the bands and the more blocks, the less memory, and the more is
 computed twice.
