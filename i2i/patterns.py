@@ -31,6 +31,11 @@ class PixelRows:
         self.index = index
         self.count = count
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.index.shape[1], self.index.shape[2]
+
     @classmethod
     def one_each(cls, batch: int, height: int, width: int, device: torch.device) -> PixelRows:
         """A row for every pixel, in the order of memory: for a table that is a map."""

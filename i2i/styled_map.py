@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +10,14 @@ import torch
 from torch import Tensor
 
 from i2i.label_regions import JoinedRows, Regions
+from i2i.noise import NoisyMap
 from i2i.patterns import PixelRows, Windows
+from i2i.pixels import Pixels
 from i2i.semantics import SemanticMap
+
+Noise = Sequence[Tensor | None]
+"""What is added to the features before each modulation of a block: (N, 1, H, W) or the same for all images
+(1, 1, H, W), or None; empty for a block without."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,16 @@ class StyledMap:
         """(H, W) in pixels."""
         return self.semantics.size
 
+    @property
+    def batch(self) -> int:
+        """N, the number of maps."""
+        return self.semantics.batch
+
+    @property
+    def device(self) -> torch.device:
+        """Where the maps lie."""
+        return self.semantics.device
+
     @cached_property
     def by_class(self) -> ByClass:
         """The regions by their classes."""
@@ -85,6 +102,12 @@ class StyledMap:
         other.__dict__["by_class"] = self.by_class
         return other
 
+    def gathered(self, pixels: Pixels) -> StyledMap:
+        """Of other pixels, with the regions that are there."""
+        found, index = torch.unique(pixels.of_maps(self.regions.index), return_inverse=True)
+        regions = Regions(index, len(found))
+        return StyledMap(self.semantics.gathered(pixels), regions, self.labels[found], self.codes[found])
+
     def windows(self, kernel: int) -> Windows:
         """The distinct k×k windows of regions; see :meth:`i2i.label_regions.Regions.windows`."""
         return self.regions.windows(kernel)
@@ -92,3 +115,7 @@ class StyledMap:
     def joined(self, rows: PixelRows, kernel: int) -> JoinedRows:
         """Rows of labels paired with windows of regions; see :meth:`i2i.label_regions.Regions.joined`."""
         return self.regions.joined(rows, kernel)
+
+
+Seen = SemanticMap | NoisyMap | StyledMap
+"""What the blocks of a generator see at every pixel: the labels, with noise channels, or with a style code."""

@@ -58,8 +58,8 @@ class Synthesizer:
         device: "cpu", "cuda", "cuda:1", "mps"; "auto" takes a GPU where there is one.
         dtype: of the generator's features and convolutions: float32, bfloat16, float16 or float64; None for that of
             its weights. The encoder keeps its own.
-        memory: GiB that a picture's features and tables may take; a larger picture of SPADE or OASIS is made in bands
-            of rows, exactly as it would be made whole. None takes half of what is free, where bands can be made.
+        memory: GiB that a picture's features and tables may take; a larger picture of SPADE, OASIS or SEAN is made in
+            bands of rows, exactly as it would be made whole. None takes half of what is free, where bands can be made.
         keep: GiB that the patterns and tables of the last label maps may take; 0 keeps none.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ import i2i.drawing
 from i2i.device import check_dtype, choose_device, free_memory
 from i2i.errors import InputError
 from i2i.nn.bands import BandedSPADE
+from i2i.nn.sean import SEANGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.nn.unet import UNetGenerator
 from i2i.semantics import LabelSemantics
@@ -47,6 +50,23 @@ def test_memory_decides_and_the_picture_does_not_change(plans: list[int], monkey
         assert found.shape == (1, 260, 200, 3)
         assert np.abs(found.astype(int) - whole).max() <= 1 and (found != whole).mean() < 1e-3
     assert whole.std() > 5
+
+
+@pytest.mark.parametrize("regions", ["class", "instance"])
+def test_styles_of_regions_and_noise_are_the_same_in_bands(plans: list[int], regions: Any) -> None:
+    torch.manual_seed(0)
+    generator = SEANGenerator(5, 4, 8, regions, width=2, hidden=8, gain=1.0)
+    for name, parameter in generator.named_parameters():
+        if name.endswith("noise_scale"):
+            torch.nn.init.constant_(parameter, 0.3)
+    options: dict[str, Any] = {"instances": LABELS.astype(np.int32) * 7, "seed": 3, "count": 2}
+    whole, bands = (
+        Synthesizer(generator, LabelSemantics(4, edges=True), memory=memory)(LABELS, **options)
+        for memory in (None, 0.012)
+    )
+    assert plans[:2] == [7, 7] and max(plans[2:]) < 7
+    assert bands.shape == (2, 260, 200, 3) and whole.std() > 5
+    assert np.abs(bands.astype(int) - whole).max() <= 1 and (bands != whole).mean() < 1e-3
 
 
 def test_what_is_needed_is_taken_where_no_memory_is_given(plans: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

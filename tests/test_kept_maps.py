@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import i2i.nn.folded
+import i2i.nn.folded_block
 from i2i.kept_maps import KeptMaps, memory_of
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.spade import SPADEGenerator
@@ -30,8 +30,8 @@ def spade(**options: float) -> Synthesizer:
 
 
 def test_the_second_style_of_a_map_makes_no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, make = [], i2i.nn.folded.modulation_tables
-    monkeypatch.setattr(i2i.nn.folded, "modulation_tables", lambda *a: made.append(1) or make(*a))  # type: ignore[func-returns-value]
+    made, make = [], i2i.nn.folded_block.modulation_tables
+    monkeypatch.setattr(i2i.nn.folded_block, "modulation_tables", lambda *a: made.append(1) or make(*a))  # type: ignore[func-returns-value]
     synthesizer, blocks = spade(), 7
     first = synthesizer(labels(0), seed=1)
     assert len(made) == blocks

@@ -120,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     resample = "classes (names or labels) in which alone the pictures of a map differ (OASIS, SEAN)"
     parser.add_argument("--resample", nargs="+", default=[], metavar="CLASS", help=resample)
     parser.add_argument("--own-size", action="store_true", help="pictures as large as their maps, not as in training")
-    memory = "GiB a picture may take; a larger one is made in bands, without seams (default: half of what is free)"
+    memory = "GiB a picture may take; a larger one of SPADE, OASIS or SEAN is made in bands, without seams"
+    memory += " (default: half of what is free)"
     parser.add_argument("--memory", type=float, metavar="GIB", help=memory)
     types = ["float32", "bfloat16", "float16"]
     parser.add_argument("--dtype", choices=types, help="of the generator's numbers (default: as it was trained)")

@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.nn.folded_block import Centre, FoldedBlock, Tables, packed
 from i2i.nn.memory import kept_memory
 from i2i.nn.modulate import modulate
 from i2i.nn.oasis import OASISGenerator
-from i2i.nn.pattern_modulation import ModulationMethod, TableWeights, modulation_tables
-from i2i.nn.prepacked import PackedConvolution, PackedProduct
+from i2i.nn.pattern_modulation import ModulationMethod, TableWeights
 from i2i.nn.spade import SPADEGenerator
-from i2i.nn.spade_block import SPADEResnetBlock, repeatable
+from i2i.nn.spade_block import SPADEResnetBlock, repeatable, up_sampled
 from i2i.noise import NoisyMap
 from i2i.patterns import PixelRows
 from i2i.semantics import SemanticMap
+from i2i.styled_map import Noise, Seen, StyledMap
 
 
 class FoldedSPADE(SPADEGenerator):
@@ -58,52 +58,43 @@ class FoldedSPADE(SPADEGenerator):
     def fold_block(self, block: nn.Module, dtype: torch.dtype | None) -> nn.Module:
         """A block of the generator, prepared."""
         assert isinstance(block, SPADEResnetBlock)
-        return FoldedBlock(block, dtype)
+        return FoldedSPADEBlock(block, dtype)
 
-    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: Seen, style: Tensor | None) -> Tensor:
         """As :meth:`SPADEGenerator.first_map`."""
         return super().first_map(semantics, style).to(self.last.weight.dtype)
 
 
-class FoldedBlock(nn.Module):
-    """A residual block of which only the convolutions and tables are left."""
-
-    rows: Tensor
-    bias: Tensor
+class FoldedSPADEBlock(FoldedBlock):
+    """A residual block of SPADE, prepared."""
 
     def __init__(self, block: SPADEResnetBlock, dtype: torch.dtype | None) -> None:
-        super().__init__()
-        self.learned_shortcut = block.learned_shortcut
-        self.conv_0, self.conv_1 = packed(block.conv_0, dtype), packed(block.conv_1, dtype)
+        norms = [block.normalise_0, block.normalise_1, block.normalise_s or block.normalise_0]
         with torch.no_grad():
             weights = TableWeights.of(block.modulations)
-        self.register_buffer("rows", weights.rows)
-        self.register_buffer("bias", weights.bias)
-        norms = [block.normalise_0, block.normalise_1, block.normalise_s or block.normalise_0]
-        self.second = nn.ModuleList()
-        for second, norm in zip(weights.second, norms, strict=False):
-            weight, bias, scale = second.weight, second.bias, scale_of(norm)
-            if scale is not None:
-                weight[:, :, : len(scale)] *= scale
-                bias[: len(scale)] *= scale
-            self.second.append(PackedProduct(weight, bias))
+        super().__init__(block, weights, norms[: len(block.modulations)], dtype)
         # The mean is subtracted from the features, as taking it from β would cancel digits; in the middle of the block
         # the convolution before does it.
         self.centre_0 = Centre(block.normalise_0)
-        self.centre_s: nn.Module | None = None
+        self.centre_s = None if block.normalise_s is None else Centre(block.normalise_s)
         middle = block.normalise_1
         if isinstance(middle, nn.BatchNorm2d):
             assert self.conv_0.bias is not None and middle.running_mean is not None
             self.conv_0.bias -= middle.running_mean
         self.centre_1 = nn.Identity() if isinstance(middle, nn.BatchNorm2d) else copy.deepcopy(middle)
-        if block.learned_shortcut:
-            self.conv_s = packed(block.conv_s, dtype)
-            self.centre_s = None if block.normalise_s is None else Centre(block.normalise_s)
 
     def forward(self, x: Tensor, semantics: SemanticMap | NoisyMap, method: ModulationMethod = "auto") -> Tensor:
         """As the block's."""
         rows, tables = self.tables(semantics, method)
-        x = repeatable(x, semantics)
+        return self.convolved(repeatable(x, semantics), rows, tables)
+
+    def tables(self, seen: Seen, method: ModulationMethod, keep: bool = True) -> Tables:
+        """As :meth:`FoldedBlock.tables`."""
+        assert not isinstance(seen, StyledMap)
+        return self.label_tables(seen, method, keep)
+
+    def convolved(self, x: Tensor, rows: PixelRows, tables: Sequence[Tensor], noise: Noise = ()) -> Tensor:
+        """As :meth:`FoldedBlock.convolved`, without noise of the pixels."""
         centred = self.centre_0(x)
         return self.after(x, self.before(centred, rows, tables), centred, rows, tables)
 
@@ -112,8 +103,7 @@ class FoldedBlock(nn.Module):
 
         Args:
             centred: (N, in_channels, h, w), what ``centre_0`` makes of the input.
-            rows: for every pixel (N, H, W) its row; H × W is h × w, or twice that.
-            tables: of the modulations.
+            rows, tables: as :meth:`convolved` takes them.
 
         Returns:
             (N, middle, H, W).
@@ -125,7 +115,7 @@ class FoldedBlock(nn.Module):
         """The second convolution and the shortcut.
 
         Args:
-            x: (N, in_channels, h, w), the input; may be overwritten where the shortcut is not learned.
+            x: as :meth:`convolved` takes it.
             dx: (N, middle, H, W), what :meth:`before` returned.
             centred, rows, tables: as there.
 
@@ -136,78 +126,9 @@ class FoldedBlock(nn.Module):
             centred = centred if self.centre_s is None else self.centre_s(x)
             shortcut = self.conv_s(modulate(centred, rows, tables[2], slope=None))
         else:
-            size = rows.index.shape[1:]
-            shortcut = x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")
+            shortcut = up_sampled(x, rows)
         out: Tensor = self.conv_1(modulate(self.centre_1(dx), rows, tables[1]), onto=shortcut)
         return out
-
-    @property
-    def last_convolutions(self) -> list[PackedConvolution]:
-        """Those of :meth:`after`."""
-        return [self.conv_1, *([self.conv_s] if self.learned_shortcut else [])]
-
-    @property
-    def table_weights(self) -> TableWeights:
-        """What the block's tables are made from."""
-        second = [product for product in self.second if isinstance(product, PackedProduct)]
-        return TableWeights(self.rows, self.bias, second)
-
-    def tables(
-        self, semantics: SemanticMap | NoisyMap, method: ModulationMethod, keep: bool = True
-    ) -> tuple[PixelRows, list[Tensor]]:
-        """The rows of the pixels and the tables of the modulations, as :meth:`before` takes them.
-
-        Args:
-            semantics: the map at the block's size.
-            method: see :data:`ModulationMethod`; "dense" is as "auto".
-            keep: with the map, for its next picture. A map with noise keeps none, as the noise is of one picture alone.
-        """
-        if isinstance(semantics, NoisyMap) or not keep:
-            return self._made_tables(semantics, method)
-        return semantics.kept_for(self, lambda: self._lasting_tables(semantics, method))
-
-    @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
-    @torch.no_grad()
-    def _lasting_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
-        return self._made_tables(semantics, method)
-
-    def _made_tables(
-        self, semantics: SemanticMap | NoisyMap, method: ModulationMethod
-    ) -> tuple[PixelRows, list[Tensor]]:
-        return modulation_tables(self.table_weights, semantics, "patterns" if method == "patterns" else "auto")
-
-
-class Centre(nn.Module):
-    """What is left of a normalisation when its variance went into the tables."""
-
-    mean: Tensor
-
-    def __init__(self, norm: nn.Module) -> None:
-        super().__init__()
-        self.norm = None if isinstance(norm, nn.BatchNorm2d) else copy.deepcopy(norm)
-        mean = norm.running_mean if isinstance(norm, nn.BatchNorm2d) else None
-        self.register_buffer("mean", None if mean is None else mean[:, None, None].clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape and type."""
-        out: Tensor = (x - self.mean).to(x.dtype) if self.norm is None else self.norm(x)
-        return out
-
-
-def scale_of(norm: nn.Module) -> Tensor | None:
-    """(C,), what batch norm in evaluation mode multiplies by."""
-    if not isinstance(norm, nn.BatchNorm2d):
-        return None
-    assert norm.running_var is not None
-    return torch.rsqrt(norm.running_var + norm.eps)
-
-
-@torch.no_grad()
-def packed(conv: nn.Conv2d, dtype: torch.dtype | None) -> PackedConvolution:
-    """A copy whose weight is no longer parametrized."""
-    weight = copy.deepcopy(conv).eval().weight.detach().clone()
-    bias = None if conv.bias is None else conv.bias.detach().to(dtype or weight.dtype, copy=True)
-    return PackedConvolution(weight.to(dtype or weight.dtype), bias)
 
 
 class FoldedOASIS(FoldedSPADE, OASISGenerator):

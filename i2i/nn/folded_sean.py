@@ -7,20 +7,20 @@ regions, and mixed into a table of the pairs of both.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from i2i.nn.folded import Centre, FoldedSPADE, packed, scale_of
+from i2i.nn.folded import FoldedSPADE
+from i2i.nn.folded_block import Centre, FoldedBlock, Tables, scaled
 from i2i.nn.modulate import modulate
-from i2i.nn.pattern_modulation import ModulationMethod, SecondConvolution, TableWeights, modulation_tables
-from i2i.nn.prepacked import PackedProduct
+from i2i.nn.pattern_modulation import ModulationMethod, TableWeights
 from i2i.nn.sean import SEANGenerator
-from i2i.nn.sean_block import Noise, SEANModulation, SEANResnetBlock, mixed_tables
+from i2i.nn.sean_block import SEANModulation, SEANResnetBlock, mixed_tables
 from i2i.nn.spade_block import repeatable, up_sampled
 from i2i.patterns import PixelRows
-from i2i.semantics import SemanticMap
-from i2i.styled_map import StyledMap
+from i2i.styled_map import Noise, Seen, StyledMap
 
 
 class FoldedSEAN(FoldedSPADE, SEANGenerator):
@@ -32,67 +32,65 @@ class FoldedSEAN(FoldedSPADE, SEANGenerator):
         return FoldedSEANBlock(block, dtype)
 
 
-class FoldedSEANBlock(nn.Module):
-    """A residual block of which only the convolutions, the transforms and what makes tables are left."""
+class FoldedSEANBlock(FoldedBlock):
+    """A residual block of SEAN, prepared.
 
-    rows: Tensor
-    bias: Tensor
+    Attributes:
+        noise_scales: (features, 1, 1) of each modulation; none for a block without noise.
+    """
 
     def __init__(self, block: SEANResnetBlock, dtype: torch.dtype | None) -> None:
-        super().__init__()
-        self.learned_shortcut = block.learned_shortcut
-        self.conv_0, self.conv_1 = packed(block.conv_0, dtype), packed(block.conv_1, dtype)
+        norms = [block.normalise_0, block.normalise_1, *([block.normalise_s] if block.learned_shortcut else [])]
         with torch.no_grad():
             weights = TableWeights.of([m.labels for m in block.modulations])
-        self.register_buffer("rows", weights.rows)
-        self.register_buffer("bias", weights.bias)
-        norms = [block.normalise_0, block.normalise_1]
-        if block.learned_shortcut:
-            self.conv_s = packed(block.conv_s, dtype)
-            norms.append(block.normalise_s)
-        self.second = nn.ModuleList(_scaled(s, norm) for s, norm in zip(weights.second, norms, strict=True))
-        self.styles = nn.ModuleList(
-            _FoldedStyle(m, norm) for m, norm in zip(block.modulations, norms, strict=True) if m.style is not None
+        super().__init__(block, weights, norms, dtype)
+        self._styles = nn.ModuleList(
+            FoldedStyle(m, norm) for m, norm in zip(block.modulations, norms, strict=True) if m.style is not None
         )
         self.centres = nn.ModuleList(Centre(norm) for norm in norms)
         scales = [m.noise_scale for m in block.modulations]
         self.noise_scales = nn.ParameterList(s.detach().clone() for s in scales if s is not None)
 
+    @property
+    def styles(self) -> list[FoldedStyle]:
+        """The half of the styles of each modulation; none in the last block."""
+        return [style for style in self._styles if isinstance(style, FoldedStyle)]
+
     def forward(
         self, x: Tensor, styled: StyledMap, noise: Noise = (None, None, None), method: ModulationMethod = "auto"
     ) -> Tensor:
         """As the block's."""
-        semantics = styled.semantics
-        rows, tables = semantics.kept_for(self, lambda: self._kept_tables(semantics, method))
-        if len(self.styles):
-            styles = [(s.transform, s.convolution, s.shares) for s in self.styles if isinstance(s, _FoldedStyle)]
-            rows, tables = mixed_tables(rows, tables, styled, styles)
-        x = up_sampled(x, semantics) if len(self.noise_scales) else repeatable(x, semantics)
-        dx: Tensor = self.conv_0(modulate(self._centred(0, x, noise), rows, tables[0]))
+        rows, tables = self.tables(styled, method)
+        return self.convolved(repeatable(x, styled), rows, tables, noise)
+
+    def tables(self, seen: Seen, method: ModulationMethod, keep: bool = True) -> Tables:
+        """As :meth:`FoldedBlock.tables`."""
+        assert isinstance(seen, StyledMap)
+        rows, tables = self.label_tables(seen.semantics, method, keep)
+        if not self.styles:
+            return rows, tables
+        return mixed_tables(rows, tables, seen, [(s.transform, s.convolution, s.shares) for s in self.styles])
+
+    def convolved(self, x: Tensor, rows: PixelRows, tables: Sequence[Tensor], noise: Noise = ()) -> Tensor:
+        """As :meth:`FoldedBlock.convolved`. The input is up-sampled where its noise is added, and no sooner."""
+        dx: Tensor = self.conv_0(modulate(self._centred(0, x, rows, noise), rows, tables[0]))
         if self.learned_shortcut:
-            shortcut = self.conv_s(modulate(self._centred(2, x, noise), rows, tables[2], slope=None))
+            shortcut = self.conv_s(modulate(self._centred(2, x, rows, noise), rows, tables[2], slope=None))
         else:
-            shortcut = up_sampled(x, semantics)
-        out: Tensor = self.conv_1(modulate(self._centred(1, dx, noise), rows, tables[1]), onto=shortcut)
+            shortcut = up_sampled(x, rows)
+        out: Tensor = self.conv_1(modulate(self._centred(1, dx, rows, noise), rows, tables[1]), onto=shortcut)
         return out
 
-    def _centred(self, place: int, x: Tensor, noise: Noise) -> Tensor:
+    def _centred(self, place: int, x: Tensor, rows: PixelRows, noise: Noise) -> Tensor:
         """What is modulated: with its noise, normalised but for the scale, which is in the tables."""
-        part = noise[place]
-        if part is not None and len(self.noise_scales):
-            x = x + self.noise_scales[place].to(x.dtype) * part.to(x.dtype)
+        part = noise[place] if len(self.noise_scales) else None
+        if part is not None:
+            x = torch.addcmul(up_sampled(x, rows), self.noise_scales[place].to(x.dtype), part.to(x.dtype))
         out: Tensor = self.centres[place](x)
         return out
 
-    @torch.inference_mode(mode=False)  # the tables are kept, and may be asked for where a gradient is wanted next
-    @torch.no_grad()
-    def _kept_tables(self, semantics: SemanticMap, method: ModulationMethod) -> tuple[PixelRows, list[Tensor]]:
-        second = [product for product in self.second if isinstance(product, PackedProduct)]
-        weights = TableWeights(self.rows, self.bias, second)
-        return modulation_tables(weights, semantics, "patterns" if method == "patterns" else "auto")
 
-
-class _FoldedStyle(nn.Module):
+class FoldedStyle(nn.Module):
     """The half of the styles."""
 
     shares: Tensor
@@ -102,15 +100,5 @@ class _FoldedStyle(nn.Module):
         assert modulation.style is not None
         self.transform = copy.deepcopy(modulation.style.transform)
         with torch.no_grad():
-            self.convolution = _scaled(modulation.style.convolution, norm)
+            self.convolution = scaled(modulation.style.convolution, norm)
             self.register_buffer("shares", modulation.style.shares)
-
-
-@torch.no_grad()
-def _scaled(second: SecondConvolution, norm: nn.Module) -> PackedProduct:
-    """The convolution with the variance of a batch norm in its factors."""
-    weight, bias, scale = second.weight, second.bias, scale_of(norm)
-    if scale is not None:
-        weight[:, :, : len(scale)] *= scale
-        bias[: len(scale)] *= scale
-    return PackedProduct(weight, bias)

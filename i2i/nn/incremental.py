@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.changing_patterns import Change, ChangingPatterns
-from i2i.nn.folded import FoldedBlock, FoldedSPADE
+from i2i.nn.folded import FoldedSPADE, FoldedSPADEBlock
 from i2i.nn.growing_tables import GrowingTables
 from i2i.nn.memory import kept_memory
 from i2i.nn.norm import InstanceNorm2d
@@ -131,7 +131,7 @@ class _Drawing:
     def __init__(self, folded: FoldedSPADE, semantics: SemanticMap) -> None:
         self._folded = folded
         self.kind = _kind(semantics)
-        self._blocks = [block for block in folded.blocks if isinstance(block, FoldedBlock)]
+        self._blocks = [block for block in folded.blocks if isinstance(block, FoldedSPADEBlock)]
         height, width = (side >> folded.upsamplings for side in semantics.size)
         self._sizes = [(height << doublings, width << doublings) for doublings in folded.doublings]
         codes = semantics.num_classes * (1 if semantics.edges is None else 2)

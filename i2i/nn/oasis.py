@@ -27,6 +27,7 @@ from i2i.noise import NoisyMap, PixelNoiseMap, RegionNoiseMap
 from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
+from i2i.styled_map import Seen
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedOASIS
@@ -186,7 +187,7 @@ class OASISGenerator(SPADEGenerator):
         """How many doublings lie before each block: one more at each."""
         return list(range(len(_MULTIPLES) - 1))
 
-    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: Seen, style: Tensor | None) -> Tensor:
         """(N, 16w, h, w), the convolved labels and noise of a map of that size (h, w)."""
         return self._first_of_labels(semantics)
 

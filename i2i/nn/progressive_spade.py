@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from i2i.condition import Condition
 from i2i.errors import InputError
-from i2i.nn.folded import FoldedSPADE, packed
+from i2i.nn.folded import FoldedSPADE
+from i2i.nn.folded_block import packed
 from i2i.nn.growth import Growing, Growth
 from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
 from i2i.nn.spade import SPADEGenerator
-from i2i.noise import NoisyMap
 from i2i.recipe import recorded
-from i2i.semantics import SemanticMap
+from i2i.styled_map import Seen
 
 
 @recorded
@@ -88,19 +88,19 @@ class ProgressiveSPADEGenerator(SPADEGenerator, Growing):
         """As :meth:`i2i.nn.generator.Generator.compared`."""
         return self.growth.compared(condition, fake, real)
 
-    def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
-        height, width = (side >> self.upsamplings for side in semantics.size)
+    def _synthesise(self, seen: Seen, style: Tensor | None) -> Tensor:
+        height, width = (side >> self.upsamplings for side in seen.size)
 
         def stage(number: int, x: Tensor) -> Tensor:
-            for block, doublings, its in zip(self.blocks, self.doublings, self.stage_of, strict=True):
+            for i, (doublings, its) in enumerate(zip(self.doublings, self.stage_of, strict=True)):
                 if its == number:
-                    x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
+                    x = self.through_block(i, x, seen.resized(height << doublings, width << doublings))
             return x
 
         def head(number: int, x: Tensor) -> Tensor:
             return torch.tanh(self.head(number)(F.leaky_relu(x, 0.2)))
 
-        return self.growth.picture(self.first_map(semantics.resized(height, width), style), stage, head)
+        return self.growth.picture(self.first_map(seen.resized(height, width), style), stage, head)
 
     def fold(self, dtype: torch.dtype | None = None) -> FoldedSPADE:
         """As :meth:`SPADEGenerator.fold`; grown out it is prepared as any other."""

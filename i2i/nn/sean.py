@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
 
 from i2i.condition import Condition
 from i2i.errors import InputError
@@ -17,13 +16,12 @@ from i2i.nn.init import Init, initialise
 from i2i.nn.norm import Norm
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.residual import check_sizes
-from i2i.nn.sean_block import Noise, SEANResnetBlock
+from i2i.nn.sean_block import SEANResnetBlock
 from i2i.nn.spade import SPADEGenerator
-from i2i.noise import NoisyMap
 from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
-from i2i.styled_map import StyledMap
+from i2i.styled_map import Noise, Seen, StyledMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded_sean import FoldedSEAN
@@ -116,29 +114,27 @@ class SEANGenerator(SPADEGenerator):
         Raises:
             InputError: channels, sizes or styles that do not fit; no instances where they are the regions.
         """
-        self.check(semantics, style)
-        return self._synthesise(semantics, style)
+        return super().forward(semantics, style)
 
-    def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
-        assert isinstance(semantics, SemanticMap) and style is not None
+    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[StyledMap, None]:
+        """The map with the style codes of its regions."""
+        assert style is not None
         found = regions_of(semantics, self.regions)
-        styled = StyledMap(semantics, found.regions, found.label, found.chosen(style))
-        height, width = (side >> self.upsamplings for side in semantics.size)
-        x = self.first_map(semantics.resized(height, width), None)
-        for number, (block, doublings) in enumerate(zip(self.blocks, self.doublings, strict=True)):
-            here = styled.resized(height << doublings, width << doublings)
-            x = block(x, here, self._noise(here, number), self.modulation)
-        return torch.tanh(self.last(leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
+        return StyledMap(semantics, found.regions, found.label, found.chosen(style)), None
 
-    def _noise(self, styled: StyledMap, block: int) -> Noise:
+    def through_block(self, number: int, x: Tensor, seen: Seen) -> Tensor:
+        """As :meth:`SPADEGenerator.through_block`."""
+        out: Tensor = self.blocks[number](x, seen, self.pixel_noise(number, seen), self.modulation)
+        return out
+
+    def pixel_noise(self, number: int, seen: Seen) -> Noise:
         """Of the three modulations of a block."""
         if not self.noise:
             return None, None, None
-        device = styled.semantics.device
         if self.training:
-            return tuple(torch.randn(styled.semantics.batch, 1, *styled.size, device=device) for _ in range(3))
-        random = torch.Generator().manual_seed(block)  # the same for all images: no picture depends on its batch
-        return tuple(torch.randn(1, 1, *styled.size, generator=random, device="cpu").to(device) for _ in range(3))
+            return tuple(torch.randn(seen.batch, 1, *seen.size, device=seen.device) for _ in range(3))
+        random = torch.Generator().manual_seed(number)  # the same for all images: no picture depends on its batch
+        return tuple(torch.randn(1, 1, *seen.size, generator=random, device="cpu").to(seen.device) for _ in range(3))
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor:
         """Style codes of the standard normal distribution, (N, K, region_channels): for training without an encoder.
@@ -174,7 +170,7 @@ class SEANGenerator(SPADEGenerator):
 
         return FoldedSEAN(self, dtype)
 
-    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: Seen, style: Tensor | None) -> Tensor:
         """(N, 16w, h, w), the convolved labels of a map of that size (h, w)."""
         return self._first_of_labels(semantics)
 

@@ -36,10 +36,7 @@ from i2i.nn.per_class import PerClassLinear
 from i2i.nn.recomputation import Block
 from i2i.nn.spade_block import NARROW, Modulation, repeatable, up_sampled
 from i2i.patterns import PixelRows
-from i2i.styled_map import StyledMap
-
-Noise = Sequence[Tensor | None]
-"""The noise of each modulation of a block, (N, 1, H, W) or the same for all images (1, 1, H, W), or None."""
+from i2i.styled_map import Noise, StyledMap
 
 
 class SEANResnetBlock(Block):
@@ -104,17 +101,17 @@ class SEANResnetBlock(Block):
         Where the map is larger than the features, these are up-sampled (nearest neighbour).
         """
         if self.is_dense(method):
-            return self._dense(up_sampled(x, styled.semantics), styled, noise)
+            return self._dense(up_sampled(x, styled), styled, noise)
         rows, tables = self._tables(styled, method)
-        small = repeatable(x, styled.semantics)
-        x = small if all(part is None for part in noise) else up_sampled(x, styled.semantics)
+        small = repeatable(x, styled)
+        x = small if all(part is None for part in noise) else up_sampled(x, styled)
         copies = styled.size[0] * styled.size[1] // x[0, 0].numel()
         features = normalise(self.normalise_0, self.modulate_0.noisy(x, noise[0]), copies)
         dx = modulated_conv(features, rows, tables[0], self.conv_0.weight, self.conv_0.bias)
         features = self.normalise_1(self.modulate_1.noisy(dx, noise[1]))
         dx = modulated_conv(features, rows, tables[1], self.conv_1.weight, self.conv_1.bias)
         if not self.learned_shortcut:
-            return up_sampled(x, styled.semantics) + dx
+            return up_sampled(x, styled) + dx
         features = normalise(self.normalise_s, self.modulate_s.noisy(x, noise[2]), copies)
         return dx + modulated_conv(features, rows, tables[2], self.conv_s.weight, slope=None)
 
@@ -260,5 +257,5 @@ def mixed_tables(
         # The row of zeros is "outside the image".
         of_windows = table_by_products(F.pad(codes.to(table.dtype), (0, 0, 0, 1)), windows.contents, convolution)
         of_labels = table if joined.first is None else F.embedding(joined.first, table)
-        mixed.append(of_labels + shares.to(table.dtype) * (F.embedding(joined.second, of_windows) - of_labels))
+        mixed.append(torch.lerp(of_labels, F.embedding(joined.second, of_windows), shares.to(table.dtype)))
     return joined.rows, mixed

@@ -21,10 +21,11 @@ from i2i.nn.norm import Norm
 from i2i.nn.pattern_modulation import ModulationMethod, convolve_labels, label_rows
 from i2i.nn.prepacked import PackedConvolution
 from i2i.nn.spade_block import SPADEResnetBlock, compute_type
-from i2i.noise import NoisyMap, Patterned
+from i2i.noise import Patterned
 from i2i.pattern_plan import PatternPlan
 from i2i.recipe import recorded
 from i2i.semantics import SemanticMap
+from i2i.styled_map import Noise, Seen, StyledMap
 
 if TYPE_CHECKING:
     from i2i.nn.folded import FoldedSPADE
@@ -126,15 +127,24 @@ class SPADEGenerator(Generator):
         self.check(semantics, style)
         return self._synthesise(*self.seen(semantics, style))
 
-    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[SemanticMap | NoisyMap, Tensor | None]:
+    def seen(self, semantics: SemanticMap, style: Tensor | None) -> tuple[Seen, Tensor | None]:
         """What the blocks see at every pixel, and what the first map is made of beside it."""
         return semantics, style
 
-    def _synthesise(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
-        height, width = (side >> self.upsamplings for side in semantics.size)
-        x = self.first_map(semantics.resized(height, width), style)  # (N, 16w, h, w)
-        for block, doublings in zip(self.blocks, self.doublings, strict=True):
-            x = block(x, semantics.resized(height << doublings, width << doublings), self.modulation)
+    def through_block(self, number: int, x: Tensor, seen: Seen) -> Tensor:
+        """What the block of this number makes of its input, for the map at its size."""
+        out: Tensor = self.blocks[number](x, seen, self.modulation)
+        return out
+
+    def pixel_noise(self, number: int, seen: Seen) -> Noise:
+        """What is added to the features of a block, for the map at its size: nothing."""
+        return ()
+
+    def _synthesise(self, seen: Seen, style: Tensor | None) -> Tensor:
+        height, width = (side >> self.upsamplings for side in seen.size)
+        x = self.first_map(seen.resized(height, width), style)  # (N, 16w, h, w)
+        for number, doublings in enumerate(self.doublings):
+            x = self.through_block(number, x, seen.resized(height << doublings, width << doublings))
         return torch.tanh(self.last(F.leaky_relu(x, 0.2, inplace=True)))  # (N, 3, H, W)
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:
@@ -155,7 +165,7 @@ class SPADEGenerator(Generator):
 
         return FoldedSPADE(self, dtype)
 
-    def first_map(self, semantics: SemanticMap | NoisyMap, style: Tensor | None) -> Tensor:
+    def first_map(self, semantics: Seen, style: Tensor | None) -> Tensor:
         """(N, 16w, h, w), where the first block starts, for a map (and a style) of that size (h, w)."""
         if self.style_dim is None:
             return self._first_of_labels(semantics)
@@ -168,7 +178,8 @@ class SPADEGenerator(Generator):
             x = F.interpolate(x, size=semantics.size, mode="bilinear", align_corners=False)
         return x
 
-    def _first_of_labels(self, semantics: SemanticMap | NoisyMap) -> Tensor:
+    def _first_of_labels(self, seen: Seen) -> Tensor:
+        semantics = seen.semantics if isinstance(seen, StyledMap) else seen
         assert isinstance(self.first, nn.Conv2d) and self.first.bias is not None
         if self.modulation == "dense" or not isinstance(semantics, Patterned):
             x: Tensor = self.first(semantics.dense(compute_type(self.first.weight)))

@@ -7,7 +7,7 @@ function by label patterns (:mod:`i2i.nn.pattern_modulation`), several times fas
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -141,17 +141,25 @@ class Modulation(nn.Module):
         return self.gamma(hidden), self.beta(hidden)
 
 
-def repeatable(x: Tensor, semantics: Condition) -> Tensor:
-    """The features at a size that :func:`modulate` brings to the map's, and of which there are statistics."""
-    height, width = semantics.size
+class HasSize(Protocol):
+    """What has pixels, such as a map."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+
+
+def repeatable(x: Tensor, there: HasSize) -> Tensor:
+    """The features at a size that :func:`modulate` brings to that of a map, and of which there are statistics."""
+    height, width = there.size
     if tuple(x.shape[-2:]) in [(height, width), (height / 2, width / 2)] and x[0, 0].numel() > 1:
         return x
-    return up_sampled(x, semantics)
+    return up_sampled(x, there)
 
 
-def up_sampled(x: Tensor, semantics: Condition) -> Tensor:
-    """The features at the map's size, by their nearest neighbours."""
-    return x if tuple(x.shape[-2:]) == semantics.size else F.interpolate(x, size=semantics.size, mode="nearest")
+def up_sampled(x: Tensor, there: HasSize) -> Tensor:
+    """The features at the size of a map, by their nearest neighbours."""
+    return x if tuple(x.shape[-2:]) == there.size else F.interpolate(x, size=there.size, mode="nearest")
 
 
 def compute_type(weight: Tensor) -> torch.dtype:

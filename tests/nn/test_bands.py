@@ -15,6 +15,7 @@ from i2i.nn.bands import BandedSPADE, has_bands
 from i2i.nn.folded import FoldedSPADE
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.pix2pixhd import GlobalGenerator
+from i2i.nn.sean import SEANGenerator
 from i2i.nn.spade import SPADEGenerator
 from i2i.region import Region
 from i2i.semantics import SemanticMap
@@ -29,6 +30,11 @@ NETWORKS: dict[str, Callable[[], SPADEGenerator]] = {
     "noise": lambda: OASISGenerator(SEEN, 3, width=1, hidden=4, gain=1.0),
     "noise by class": lambda: OASISGenerator(SEEN, 3, noise="class", width=1, hidden=4, gain=1.0),
     "noise by pixel": lambda: OASISGenerator(SEEN, 3, noise="pixel", width=1, hidden=4, gain=1.0),
+    "SEAN": lambda: SEANGenerator(SEEN, CLASSES, 3, width=1, hidden=4, gain=1.0),
+    "SEAN without noise": lambda: SEANGenerator(SEEN, CLASSES, 3, noise=False, width=1, hidden=4, gain=1.0),
+    "SEAN by instance": lambda: SEANGenerator(
+        SEEN, CLASSES, 3, "instance", width=2, hidden=3, upsamplings=7, kernel=5, norm="none", gain=1.0
+    ),
 }
 
 
@@ -41,6 +47,9 @@ def folded(name: str) -> FoldedSPADE:
             assert layer.running_mean is not None and layer.running_var is not None
             layer.running_mean.normal_()
             layer.running_var.uniform_(0.5, 2)
+    for parameter_name, parameter in generator.named_parameters():
+        if parameter_name.endswith(("mixing", "noise_scale")):
+            torch.nn.init.normal_(parameter, 0, 0.4)
     return generator.fold()
 
 
@@ -89,14 +98,20 @@ def test_steps_hand_on_what_the_next_one_takes(height: int, rows: int, first: in
     assert covered == sizes[-1][0]
 
 
-def test_less_memory_is_more_work() -> None:
-    generator = SPADEGenerator(SEEN, 6, width=16, hidden=32).eval().fold()
+@pytest.mark.parametrize("styled", [False, True], ids=["SPADE", "SEAN"])
+def test_less_memory_is_more_work(styled: bool) -> None:
+    plain = SEANGenerator(SEEN, CLASSES, 6, width=16, hidden=32) if styled else SPADEGenerator(SEEN, 6, 16, hidden=32)
+    generator = plain.eval().fold()
     semantics = map_of(coarse=True, rows=4, columns=2, batch=1)
-    banded, style = BandedSPADE(generator), torch.zeros(1, 6)
+    banded, style = BandedSPADE(generator), generator.draw(semantics)
     whole = banded.plan(semantics, style, 1 << 40)
     assert whole.first == len(generator.blocks)
     smallest = banded.plan(semantics, style, 1)
-    limits = torch.linspace(smallest.bytes, Planner(generator, semantics)._whole_plan().bytes, 8).long().tolist()
+    limits = (
+        torch.linspace(smallest.bytes, Planner(generator, generator.seen(semantics, style)[0])._whole_plan().bytes, 8)
+        .long()
+        .tolist()
+    )
     plans = [banded.plan(semantics, style, limit + 1) for limit in limits]
     assert all(plan.bytes <= limit + 1 for plan, limit in zip(plans, limits, strict=True))
     work = [plan.work for plan in plans]
@@ -104,9 +119,12 @@ def test_less_memory_is_more_work() -> None:
     assert plans[0].bytes < 0.25 * plans[-1].bytes
 
 
-def test_the_whole_plan_counts_the_multiplications_of_the_trunk() -> None:
+@pytest.mark.parametrize("name", ["style", "SEAN"])
+def test_the_whole_plan_counts_the_multiplications_of_the_trunk(name: str) -> None:
     """Against what the convolutions of the generator itself are asked to do."""
-    generator, semantics = folded("style"), map_of(coarse=True)
+    generator, semantics = folded(name), map_of(coarse=True)
+    style = generator.draw(semantics)
+    assert style is not None
     counted = 0
 
     def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -119,17 +137,19 @@ def test_the_whole_plan_counts_the_multiplications_of_the_trunk() -> None:
         if type(layer).__name__ == "PackedConvolution":
             layer.register_forward_hook(count)
     with torch.inference_mode():
-        generator(semantics, torch.zeros(2, 6).double())
-    assert BandedSPADE(generator).plan(semantics, torch.zeros(2, 6), 1 << 40).work == counted
+        generator(semantics, style.double())
+    assert BandedSPADE(generator).plan(semantics, style, 1 << 40).work == counted
 
 
 def test_networks_whose_pictures_are_whole() -> None:
     instance = SPADEGenerator(CLASSES, width=2, hidden=4, norm="instance").eval().fold()
     for generator in (instance, GlobalGenerator(CLASSES, width=2, downsamplings=1, blocks=0)):
         assert not has_bands(generator)
-        with pytest.raises(InputError, match="are made whole; SPADE and OASIS without instance norm"):
+        with pytest.raises(InputError, match="are made whole; SPADE, OASIS and SEAN without instance norm"):
             BandedSPADE(generator)
-    assert has_bands(folded("noise"))
+    assert has_bands(folded("noise")) and has_bands(folded("SEAN"))
+    for_each = SEANGenerator(CLASSES, CLASSES, 3, width=2, hidden=4, norm="instance").eval().fold()
+    assert not has_bands(for_each)
 
 
 def test_a_band_is_rows_of_the_picture() -> None:

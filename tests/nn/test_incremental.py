@@ -15,7 +15,7 @@ from torch import Tensor
 
 from i2i.data.scenes import LIGHTINGS, render
 from i2i.errors import InputError
-from i2i.nn.folded import FoldedBlock
+from i2i.nn.folded import FoldedSPADEBlock
 from i2i.nn.incremental import IncrementalSPADE
 from i2i.nn.norm import InstanceNorm2d
 from i2i.nn.spade import SPADEGenerator
@@ -272,7 +272,7 @@ def test_an_update_that_breaks_off_is_not_built_upon(monkeypatch: pytest.MonkeyP
 
     labels = painted(labels, 0, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(FoldedBlock, "after", fail)
+        patch.setattr(FoldedSPADEBlock, "after", fail)
         with pytest.raises(MemoryError):
             incremental.update(semantic_map(labels, False))
     assert_anew(incremental.update(semantic_map(labels, False)), generator, labels, None, False)

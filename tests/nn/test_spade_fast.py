@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i.convert import load_official
-from i2i.nn import folded as folded_module
+from i2i.nn import folded_block as folded_module
 from i2i.nn import pattern_modulation
 from i2i.nn.norm import normalise, param_free_norm
 from i2i.nn.pattern_modulation import TableWeights, cheapest, modulation_tables
