@@ -15,6 +15,7 @@ from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.init import Init, initialise
 from i2i.nn.instances import InstanceIndex
+from i2i.nn.lean import in_bands, is_large
 from i2i.nn.norm import Norm
 from i2i.nn.residual import ResidualBlock, ResidualTrunk, check_sizes, doubling, halving, last_layer, same_size
 from i2i.nn.spade_block import compute_type
@@ -62,6 +63,11 @@ class _Pix2PixHDGenerator(Generator):
             return dense
         assert style is not None
         return torch.cat([dense, style.to(dense.dtype)], 1)
+
+    def _picture(self, features: Tensor) -> Tensor:
+        """(N, width, H, W) -> (N, 3, H, W) in [-1, 1]."""
+        lean = is_large(features, self.last)
+        return torch.tanh(in_bands(self.last, features) if lean else self.last(features))
 
     def _check(self, condition: Condition, style: Tensor | None) -> None:
         if condition.channels != self.label_channels:
@@ -136,7 +142,7 @@ class GlobalGenerator(_Pix2PixHDGenerator):
             InputError: another number of channels, a size that does not fit, features that are missing or of another
                 shape.
         """
-        return torch.tanh(self.last(self.trunk(self._input(condition, style))))
+        return self._picture(self.trunk.behind_first(self.trunk.down[0](self._input(condition, style))))
 
 
 @recorded
@@ -201,7 +207,7 @@ class LocalEnhancer(_Pix2PixHDGenerator):
         features = self.coarse(pyramid.pop())
         for enhancer in self.enhancers:
             features = enhancer(pyramid.pop(), features)
-        return torch.tanh(self.last(features))
+        return self._picture(features)
 
 
 class _Enhancer(nn.Module):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from i2i.errors import InputError
+from i2i.nn.lean import Unit
 from i2i.nn.norm import Norm, norm_layer
 from i2i.nn.recomputation import Block
 
@@ -34,7 +35,11 @@ class ResidualTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, width, H, W). H and W: multiples of ``2**downsamplings``, at least twice it."""
-        for layer in (*self.down, *self.blocks, *self.up):
+        return self.behind_first(self.down[0](x))
+
+    def behind_first(self, x: Tensor) -> Tensor:
+        """From the output of the first layer, whose input need not be kept as long as this takes."""
+        for layer in (*self.down[1:], *self.blocks, *self.up):
             x = layer(x)
         return x
 
@@ -58,18 +63,18 @@ class ResidualBlock(Block):
         return out
 
 
-def same_size(before: int, after: int, kernel: int, norm: Norm, activate: bool = True) -> nn.Sequential:
+def same_size(before: int, after: int, kernel: int, norm: Norm, activate: bool = True) -> Unit:
     """Convolution with reflection padding, normalisation and, where ``activate``, a ReLU; the size stays."""
     conv = nn.Conv2d(before, after, kernel, padding=kernel // 2, padding_mode="reflect")
     return _unit(conv, norm, activate)
 
 
-def halving(before: int, after: int, norm: Norm) -> nn.Sequential:
+def halving(before: int, after: int, norm: Norm) -> Unit:
     """3×3 convolution of stride 2 on zero padding, normalisation, ReLU."""
     return _unit(nn.Conv2d(before, after, 3, stride=2, padding=1), norm)
 
 
-def doubling(before: int, after: int, norm: Norm) -> nn.Sequential:
+def doubling(before: int, after: int, norm: Norm) -> Unit:
     """3×3 transposed convolution of stride 2, normalisation, ReLU."""
     return _unit(nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1), norm)
 
@@ -86,6 +91,6 @@ def check_sizes(**sizes: tuple[int, int]) -> None:
             raise InputError(f"{name} is {value}; allowed are {least} and more")
 
 
-def _unit(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm, activate: bool = True) -> nn.Sequential:
+def _unit(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm, activate: bool = True) -> Unit:
     layers: list[nn.Module] = [conv, norm_layer(norm, conv.out_channels, affine=True)]
-    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if activate else nn.Sequential(*layers)
+    return Unit(*layers, nn.ReLU(inplace=True)) if activate else Unit(*layers)
