@@ -104,7 +104,8 @@ RING = Station(
         "the means over data and over samples is the distance. The slope is held by clipping the weights, as "
         "published, or by a penalty on the gradient (Gulrajani et al. 2017), and the critic gets several steps for "
         "one of the generator. Least squares (Mao et al. 2017) and the hinge (Lim and Ye 2017, which SPADE uses) are "
-        "the other two well-known losses; all train the same networks here.</p>"
+        "the other two well-known losses. All train the same networks here but for the clipped critic and its "
+        "generator, which are wider: weights of at most 0.01 let next to no gradient through a narrow network.</p>"
     ),
     loss=(
         ("Wasserstein critic", "maximise&ensp;<b>E</b>[<i>D</i>(<i>x</i>)] − <b>E</b>[<i>D</i>(<i>G</i>(<i>z</i>))]"),
@@ -132,7 +133,8 @@ RING = Station(
         "<p>A mode counts as covered where it has at least a tenth of its even part of the samples, within three "
         "standard deviations of its centre. <em>Samples at a mode</em> is the share that lies at any of them, and not "
         "on the way between two. The <em>share of the data missed</em> does not know the modes: it is the part of the "
-        "data that no sample comes near. A critic that is clipped, at its published rates, is slow.</p>"
+        "data that no sample comes near. The clipped critic and its generator, at their published rates, are slow: "
+        "they find the ring soon and its modes late.</p>"
     ),
     trainings=(
         Training("gan_ring_hasty", _RINGS["gan_ring_hasty"], "foundations/gan_ring.yaml", _HASTY),
