@@ -36,7 +36,7 @@ class Unit(nn.Sequential):
 
 def is_large(x: Tensor, conv: nn.Module) -> bool:
     """Whether a convolution of such features is computed in bands: they are large, and nobody asks for a gradient."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or x.is_meta:  # where work is counted, not done
         return False
     if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or torch.is_autocast_enabled(x.device.type):
         return False
