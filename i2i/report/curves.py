@@ -10,7 +10,7 @@ from i2i.report.healthy import GROUPS, Group, verdict
 from i2i.report.log import Curve
 
 _WIDTH, _HEIGHT = 360, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 8, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 8, 22
 KINDS = ("one", "two", "three", "four", "five", "six")
 """The colours of curves; a chart has at most as many."""
 

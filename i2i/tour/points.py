@@ -149,14 +149,15 @@ RING = Station(
     ),
     exhibits=(
         Exhibit(
-            "One pair of networks",
+            "Six trainings",
             "Grey is the data: eight small spots. Red is what each generator makes at the end of its training.",
             finals(_RINGS),
         ),
         Exhibit(
             "On the way: the first GAN in haste",
             "With the optimizer's usual momentum of 0.9, no averaged generator and no falling rate: the whole cloud "
-            "sits in one place and jumps to the next. The other five have a momentum of 0.5 and both of these.",
+            "sits in one place and jumps to the next. The others have less momentum and an averaged generator, and "
+            "all but the clipped one a falling rate.",
             development("gan_ring_hasty", count=5),
         ),
         Exhibit(

@@ -110,8 +110,8 @@ STYLES = Station(
     ),
     look=(
         "<p>First the development, in the style of each photograph itself. Then one map in many styles: the shapes "
-        "are the map's and must stay, the light is the photo's and must change. Last the way between two styles: the "
-        "same latent strip as for the digits, now over a landscape.</p>"
+        "are the map's and must stay, the light is the photo's and must change. Last the way between two styles "
+        "and their arithmetic: the same as for the digits, now over a landscape.</p>"
     ),
     trainings=(
         Training(
