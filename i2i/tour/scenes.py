@@ -151,7 +151,7 @@ STYLES = Station(
         Plot(
             "Divergence of the styles",
             [("spade", "generator/divergence", "")],
-            "How far the encoder's styles are from the distribution that styles are drawn from, as in the VAE.",
+            "How far the encoder's styles are from the standard normal distribution, as in the VAE.",
         ),
     ),
     left=(
