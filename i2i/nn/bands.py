@@ -19,7 +19,7 @@ from i2i.nn.folded import FoldedOASIS, FoldedSPADE
 from i2i.nn.folded_block import FoldedBlock, Tables
 from i2i.nn.folded_sean import FoldedSEAN
 from i2i.nn.generator import Generator
-from i2i.nn.memory import kept_memory, release_memory
+from i2i.nn.memory import kept_memory, release_memory, trim_memory
 from i2i.nn.norm import InstanceNorm2d
 from i2i.patterns import PixelRows
 from i2i.pixels import Pixels
@@ -105,6 +105,7 @@ class BandedSPADE:
             if photo is None:
                 photo = part.new_empty(len(part), 3, *sizes[-1])
             band.of(photo).copy_(part)
+            trim_memory()  # of tables, whose sizes differ from band to band
         release_memory()
         assert photo is not None
         return photo

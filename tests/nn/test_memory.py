@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor
 from i2i.benchmark.memory import peak_bytes
 from i2i.nn import compiled, memory
 from i2i.nn.compiled import plain_operations
-from i2i.nn.memory import kept_memory, release_memory
+from i2i.nn.memory import kept_memory, release_memory, trim_memory
 
 CPU = torch.device("cpu")
+STATM = Path("/proc/self/statm")
 MANY = 3_000_000  # values: a block of 12 MB
 
 pytestmark = pytest.mark.skipif(not compiled.available(), reason="no compiler")
@@ -125,3 +127,17 @@ def test_a_forked_process_can_use_it() -> None:
             os._exit(0 if found == 2 * MANY else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert float(tensor.sum()) == MANY
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="no /proc")
+def test_gaps_between_blocks_are_given_back() -> None:
+    def resident() -> int:
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    blocks = [torch.ones(25_000) for _ in range(2000)]  # 100 kB each, which the C library serves from its heap
+    pins = blocks[::10]
+    full = resident()
+    blocks.clear()
+    trim_memory()
+    assert full - resident() > 100_000 * 1500
+    assert all(float(pin.sum()) == 25_000 for pin in pins)

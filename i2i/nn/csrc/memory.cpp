@@ -11,6 +11,9 @@
 #include <mutex>
 #include <unordered_map>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef __linux__
 #include <pthread.h>
 #include <sys/mman.h>
@@ -133,6 +136,13 @@ void limit_memory(int64_t bytes) { pool().limit(bytes); }
 
 int64_t kept_memory() { return pool().kept(); }
 
+// Of blocks that are not ours, what the C library holds free between others in use.
+void trim_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 #ifdef __linux__
 // A loader's worker is forked while other threads may be allocating.
 const int at_fork = pthread_atfork([] { pool().lock(); }, [] { pool().unlock(); }, [] { pool().unlock(); });
@@ -144,4 +154,5 @@ TORCH_LIBRARY_FRAGMENT(i2i, m) {
   m.def("keep_memory(bool on) -> bool", &keep_memory);
   m.def("limit_memory(int bytes) -> ()", &limit_memory);
   m.def("kept_memory() -> int", &kept_memory);
+  m.def("trim_memory() -> ()", &trim_memory);
 }
