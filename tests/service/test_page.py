@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -181,6 +183,39 @@ def test_painting_changes_the_picture_and_undo_brings_it_back(page: Page, served
     page.click("#redo")
     page.settle()
     assert np.array_equal(page.labels(served), after)
+
+
+def test_no_picture_is_asked_for_before_its_style_is_known(page: Page, served: Model, serve: Any) -> None:
+    """However late the first style comes, and whatever is painted until then."""
+    app, may_answer = create_app(served, "tiny", maps(served, None)), threading.Event()
+    asked: list[str] = []
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope.get("path", ""))
+        while scope.get("path") == "/api/latent" and not may_answer.is_set():
+            await asyncio.sleep(0.01)
+        await app(scope, receive, send)
+
+    with serve(late) as address:
+        try:
+            page.driver.get(address)
+            page.until("document.querySelectorAll('#palette button').length === 4")
+            page.click("[aria-label=house]")
+            page.draw([(10, 12), (20, 25)])
+            page.click("[data-tool=eraser]")
+            deadline = time.monotonic() + 30
+            while "/api/latent" not in asked:
+                assert time.monotonic() < deadline
+            assert "/api/paint" not in asked
+        finally:
+            may_answer.set()
+        page.settle()
+        painted = page.labels(served)
+        assert set(np.unique(painted)) == {0, 2, 3}
+        assert_same(page.picture(), served.synthesizer(painted, seed=1)[0])
+        assert asked.count("/api/paint") == 1
+        page.click("[data-tool=rectangle]")  # another tool is no change
+        assert page.run("return document.querySelector('#picture').dataset.settled") == "true"
 
 
 def test_every_tool_paints_exact_pixels(page: Page, served: Model) -> None:

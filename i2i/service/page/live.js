@@ -19,6 +19,13 @@ export class Live {
     this.oldest = 0; // answers to changes before this one are out of date
     this.answered = 0;
     this.running = false;
+    this.started = false;
+  }
+
+  /** All that a picture depends on is there now: asks for the first one. What changed before had to wait for this. */
+  start() {
+    this.started = true;
+    this.changed(true);
   }
 
   /** Something changed. anew: so that a picture under way is out of date. */
@@ -28,7 +35,7 @@ export class Live {
       this.oldest = this.newest;
       this.flight?.abort();
     }
-    if (!this.running) this.#run();
+    if (this.started && !this.running) this.#run();
   }
 
   /** Whether the picture that is shown is that of how things are now. */

@@ -137,8 +137,8 @@ async function start() {
     "]": () => resize(state.size + Math.max(1, Math.round(state.size / 6))),
     digit: (n) => classes[n - 1] && palette.choose(classes[n - 1].id),
   });
-  await moods.start();
-  live.changed(true);
+  await trying(() => moods.start()); // without styles the service chooses one
+  live.start();
 }
 
 function showTool(name) {

@@ -34,7 +34,8 @@ export class Moods {
     const found = await getStyles();
     const styles = found.map(({ name, latent }, i) => ({ name, latent, image: `/api/styles/${i}` }));
     for (const style of styles) this.#addTile(style);
-    this.#take(styles[0] ?? await this.ofSeed(1));
+    const first = styles[0] ?? await this.ofSeed(1);
+    if (!this.ends.from) this.#take(first); // or else one was chosen meanwhile
   }
 
   /** How much of the other end, 0 to 1. */

@@ -36,6 +36,7 @@ class Brush {
   }
 
   cancel() {
+    if (!this.last) return;
     this.last = null;
     this.easel.history.cancel();
     this.easel.changed(true);
