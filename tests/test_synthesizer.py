@@ -110,6 +110,9 @@ def test_labels_alone_are_enough_for_a_model_with_edges(tmp_path: Path) -> None:
     labels = maps(1)
     assert np.array_equal(synthesizer(labels), synthesizer(labels, instances=labels.astype(np.uint16)))
     assert not np.array_equal(synthesizer(labels), synthesizer(labels, instances=np.zeros_like(labels)))
+    for kind in (torch.uint16, torch.uint32, torch.uint64):
+        own = torch.from_numpy(labels).to(kind)
+        assert np.array_equal(synthesizer(labels), synthesizer(own, instances=own))
     with pytest.raises(InputError, match="instances have shape"):
         synthesizer(labels, instances=labels[:, :32])
 
@@ -198,6 +201,7 @@ def test_cityscapes_names_are_understood(folder: Path) -> None:
         ({"labels": "far.png"}, "far.png: label 77 is out of range; allowed are 0 to 3"),
         ({"flags": "--device=cuda:99"}, "'cuda:99' cannot be used here"),
         ({"flags": "--count=0"}, "--count is 0"),
+        ({"flags": f"--seed={10**22}"}, f"the seed is {10**22}; allowed are integers of 64 bits"),
         ({"flags": "--style=nowhere.jpg"}, "nowhere.jpg"),
         ({"flags": "--memory=0"}, "memory is 0.0; it is a number of GiB greater than 0"),
         ({"flags": "--memory=1e-6"}, "memory is 1e-06 GiB; a picture of 64x64 needs at least"),
