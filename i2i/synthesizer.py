@@ -17,7 +17,7 @@ from i2i.condition import Condition, Semantics
 from i2i.data.conditions import Images
 from i2i.data.label_maps import LabelMaps, OneMap
 from i2i.data.transforms import Resize
-from i2i.device import check_dtype, choose_device
+from i2i.device import check_dtype, choose_device, for_inference
 from i2i.drawing import Drawing
 from i2i.errors import InputError
 from i2i.instance_features import Features, fitted_photo
@@ -50,7 +50,8 @@ class Synthesizer:
     (1, 96, 160, 3)
 
     Args:
-        generator: called as ``generator(semantics, style)``.
+        generator: called as ``generator(semantics, style)``. It is copied, as the encoder is: a network that is being
+            trained stays as it is, and what it learns later does not change the pictures.
         semantics: how labels or images become the generator's condition.
         encoder: photo -> (mean, log variance) of the style, for models that have one.
         encoding: how label files become labels.
@@ -83,9 +84,8 @@ class Synthesizer:
         check_dtype(dtype, self.device)
         if not 0 <= keep < float("inf"):
             raise InputError(f"keep is {keep}; it is a number of GiB, 0 or more")
-        generator = generator.to(self.device).eval().requires_grad_(False)
-        self.generator = generator.fold(dtype)
-        self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
+        self.generator = for_inference(generator, self.device).fold(dtype)
+        self.encoder = None if encoder is None else for_inference(encoder, self.device)
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
