@@ -11,6 +11,7 @@ from pathlib import Path
 
 from i2i.checkpoint import telling_why
 from i2i.errors import InputError
+from i2i.room import check_room
 
 
 def check_free(out: Path, overwrite: bool, what: str, ours: Callable[[Path], object]) -> None:
@@ -25,7 +26,7 @@ def check_free(out: Path, overwrite: bool, what: str, ours: Callable[[Path], obj
     if out.name in ("", ".."):
         raise InputError(f"{out}: name the folder to write; it is made, or replaced, as a whole")
     with telling_why(out):
-        _check_room(out)
+        check_room(out, "folder")
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return
     if not out.is_dir():
@@ -59,20 +60,6 @@ def whole_folder(out: Path, check: Callable[[], None]) -> Iterator[Path]:
             if isinstance(error, InputError) and str(temporary) in str(error):  # a name that tells the user nothing
                 raise InputError(str(error).replace(str(temporary), str(out))) from error
             raise
-
-
-def _check_room(out: Path) -> None:
-    """Raise where no folder can be made: tried, since permissions tell little of root, /proc and read-only disks."""
-    nearest = next(folder for folder in out.parents if os.path.lexists(folder))
-    if not nearest.is_dir():
-        raise InputError(f"{out}: cannot be written: {nearest} is no folder")
-    try:
-        with suppress(FileNotFoundError):
-            (nearest / out.name).lstat()  # refuses names that are too long
-        Path(tempfile.mkdtemp(dir=nearest, prefix=_prefix(out))).rmdir()
-    except OSError as error:
-        reason = f"no folder can be made in {nearest}: {error.strerror or error}"
-        raise InputError(f"{out}: cannot be written: {reason}") from error
 
 
 @contextmanager

@@ -35,6 +35,7 @@ FLOORS = {
     "i2i.checkpoint": 0,
     "i2i.pictures": 0,
     "i2i.whole_folder": 0,
+    "i2i.room": 0,
     "i2i.sheet": 0,
     "i2i.hub": 0,
     "i2i.model_folder": 0,
