@@ -86,7 +86,9 @@ def test_pixels_of_ignored_and_unknown_classes_teach_nothing(pairs: Path) -> Non
     torch.testing.assert_close(loss, expected)
 
 
-def test_what_cannot_work_is_said_in_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_work_is_said_in_one_line(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(*flags: str) -> str:
         assert train(pairs, tmp_path / "judge.ckpt", *flags) == 1
         return capsys.readouterr().err
@@ -96,6 +98,11 @@ def test_what_cannot_work_is_said_in_one_line(pairs: Path, tmp_path: Path, capsy
     assert "--lr is 7.0" in refused("--lr", "7")
     assert train(pairs, tmp_path) == 1
     assert "is a folder; name the file to write" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    with monkeypatch.context() as before_training:
+        before_training.setattr(JudgeTrainer, "training_step", lambda *_: pytest.fail("work that is lost"))
+        assert train(pairs, tmp_path / "file/judge.ckpt", "--epochs", "1") == 1
+    assert f"{tmp_path / 'file/judge.ckpt'}: cannot be written: " in capsys.readouterr().err
     maps = tmp_path / "maps"
     (maps / "labels").mkdir(parents=True)
     for i in range(3):

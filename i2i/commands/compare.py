@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2i.commands.arguments import Parser
-from i2i.report.compare import differences, figures_of, read_runs, text_table, write_comparison
+from i2i.report.compare import check_place, differences, figures_of, read_runs, text_table, write_comparison
 
 
 def run(arguments: Sequence[str]) -> int:
     """Print the table, write the page."""
     options = _parser().parse_args(arguments[1:])
+    check_place(options.out)
     runs = read_runs(options.runs)
     print(text_table(runs))
     if any(differences(runs, figure) for figure in figures_of(runs)):

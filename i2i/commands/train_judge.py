@@ -16,6 +16,7 @@ from i2i.data.check import check_cheap
 from i2i.errors import InputError
 from i2i.judge import JudgeTrainer
 from i2i.nn.segmentation import SegmentationNetwork
+from i2i.room import check_file
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -27,8 +28,7 @@ def run(arguments: Sequence[str]) -> int:
             raise InputError(f"--{name} is {getattr(options, name)}; allowed are {least} and more")
     if not 0 < options.lr < 1:
         raise InputError(f"--lr is {options.lr}; allowed are learning rates above 0 and below 1")
-    if options.out.is_dir():
-        raise InputError(f"{options.out} is a folder; name the file to write, for example {options.out}/judge.ckpt")
+    check_file(options.out)
     quieten()
     pl.seed_everything(options.seed, verbose=False)
     data = read_data(options.config, overrides)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from i2i.checkpoint import write_atomically
 from i2i.errors import InputError
 from i2i.metrics.result import Result, read_results
 from i2i.report.curves import KINDS, chart, key
 from i2i.report.figures import ARROWS, short
 from i2i.report.log import Curve, read_log
 from i2i.report.page import paragraph, plain, table, write_page
+from i2i.room import check_file, check_folder
 
 _MOST_MAPS = 12
 
@@ -44,9 +45,9 @@ class Measured:
     def pictures(self, kind: str) -> dict[str, Path]:
         """The pictures of this kind that its report shows, by the names of their maps."""
         try:
-            with (self.folder / "photos.csv").open(newline="", encoding="utf-8") as file:
+            with (self.folder / "photos.csv").open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 names = [row["photo"] for row in csv.DictReader(file)]
-        except (OSError, KeyError, UnicodeDecodeError):
+        except (OSError, KeyError):
             return {}
         files = sorted((self.folder / "pictures").glob(f"*_{kind}.*"))
         return {names[i]: f for f in files if (i := int(f.name.split("_")[0])) < len(names)}
@@ -108,6 +109,12 @@ def text_table(runs: Sequence[Measured]) -> str:
         for row in rows
     )
     return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def check_place(page: Path) -> None:
+    """Raise :class:`InputError` where the page, or its pictures beside it, cannot be written."""
+    check_file(page)
+    check_folder(_picture_folder(page))
 
 
 def write_comparison(page: Path, runs: Sequence[Measured]) -> None:
@@ -184,8 +191,7 @@ def _pictures(page: Path, runs: Sequence[Measured]) -> str:
         return ""
     spread = np.linspace(0, len(shared) - 1, min(_MOST_MAPS, len(shared))).round().astype(int)
     shared = [shared[index] for index in spread]
-    folder = page.with_name(f"{page.stem}_pictures")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _picture_folder(page)
     heads = ["map", *(run.name for run in runs), *(["real"] if real else [])]
     html = _row([f"<div>{escape(head)}</div>" for head in heads], "row heads")
     for number, name in enumerate(shared):
@@ -193,11 +199,23 @@ def _pictures(page: Path, runs: Sequence[Measured]) -> str:
         cells = []
         for column, file in enumerate(files):
             copy = folder / f"{number:02d}_{column}{file.suffix}"
-            shutil.copyfile(file, copy)
+            _copy(file, copy)
             source = escape(f"{folder.name}/{copy.name}")
             cells.append(f'<a href="{source}"><img src="{source}" alt="{escape(heads[column])}" loading="lazy"></a>')
         html += _row(cells) + f'<p class="caption">{escape(name)}</p>'
     return html
+
+
+def _picture_folder(page: Path) -> Path:
+    return page.with_name(f"{page.stem}_pictures")
+
+
+def _copy(file: Path, copy: Path) -> None:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
+    write_atomically(copy, lambda out: out.write(content))
 
 
 def _row(cells: Sequence[str], kind: str = "row") -> str:

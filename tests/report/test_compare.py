@@ -77,3 +77,30 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
         read_runs([run, run])
     with pytest.raises(InputError, match="nowhere: nothing was measured there"):
         read_runs([run, tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("out", ["folder", "file/page.html", "taken.html", "/proc/new/page.html"])
+def test_a_page_that_cannot_be_written_is_known_before_anything(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if out.startswith("/proc") and not Path("/proc/self").exists():
+        pytest.skip("no file system that nobody can write to")
+    paths = [measured(tmp_path / name, 30.0, 40.0) for name in "ab"]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "taken_pictures").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["compare", *map(str, paths), "--out", str(tmp_path / out)]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 1
+    assert str((tmp_path / out).with_suffix("")) in said.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_picture_that_cannot_be_copied_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [measured(tmp_path / name, 30.0, 40.0) for name in "ab"]
+    picture = paths[1] / "report/pictures/00001_photo.jpg"
+    picture.unlink()
+    picture.mkdir()
+    assert main(["compare", *map(str, paths), "--out", str(tmp_path / "page.html")]) == 1
+    assert capsys.readouterr().err.startswith(f"i2i: error: {picture}: cannot be read: ")
