@@ -89,7 +89,8 @@ def write_results(path: str | Path, results: Sequence[Result], about: Mapping[st
     """
     content = {"format": FORMAT, "about": dict(about), "results": [result.to_json() for result in results]}
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    # Names of files may be no text in any encoding; a backslash and the number is how JSON writes what stands for them.
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def read_results(path: str | Path) -> tuple[list[Result], dict[str, Any]]:

@@ -106,7 +106,9 @@ def _scale(curves: Sequence[Curve], band: tuple[float, float] | None) -> _Scale:
     if band is not None:
         low, high = min(low, 0.0), max(high, 1.0)
     if high - low < 1e-9 * max(abs(high), 1e-12):
-        low, high = low - abs(low or 1) * 0.1, high + abs(high or 1) * 0.1
+        size = max(abs(low), abs(high))
+        reach = 0.1 * (size if size > 1e-300 else 1)  # a tenth of a smaller one is nothing
+        low, high = low - reach, high + reach
     return _Scale(low, high, min(c.steps[0] for c in curves), max(c.steps[-1] for c in curves))
 
 

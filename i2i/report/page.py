@@ -33,7 +33,8 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[tuple[str, 
         f"<header><div><h1>{escape(title)}</h1>{lead}</div></header>\n<nav><div>{links}</div></nav>\n"
         f"<main>\n{body}\n<footer>Written by i2i {i2i.__version__}.</footer></main>\n</body></html>\n"
     )
-    write_atomically(path, lambda file: file.write(text.encode()))
+    # Names of files may be no text in any encoding.
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def paragraph(text: str, kind: str = "") -> str:

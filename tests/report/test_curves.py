@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from i2i.report.curves import chart, running_mean, training_curves
@@ -46,6 +46,7 @@ def test_the_running_mean_is_that_of_a_window_that_ends_with_the_values(values: 
 
 
 @given(st.lists(st.tuples(st.integers(1, 1000), st.floats(-1e9, 1e9)), min_size=1, max_size=1000), st.booleans())
+@example([(1, 5e-324)], False)
 def test_lines_stay_within_their_chart(points: list[tuple[int, float]], band: bool) -> None:
     steps = np.cumsum([step for step, _ in points]).tolist()
     svg = chart([Curve(steps, [value for _, value in points])], (0.5, 0.95) if band else None)
