@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +34,7 @@ from i2i.metrics.judge import Judge
 from i2i.metrics.result import Result, report_folder, write_results
 from i2i.model_folder import model_hash
 from i2i.report.report import write_report
+from i2i.room import check_folder
 from i2i.synthesizer import Synthesizer
 
 _NETWORKS = ("--extractor", "--judge", "--lpips")
@@ -47,7 +48,9 @@ def run(arguments: Sequence[str]) -> int:
     wish = _wish(options, networks)
     data = read_data(options.config, overrides)
     out = report_folder(options.model) if options.out is None else options.out
+    check_folder(out)
     synthesizer = _model(options, data)
+    sha256 = model_hash(options.model)
     painter = Painter.of(synthesizer, options.style, options.seed)
     print(f"Measuring {options.model} on the split {options.split}. Writing to {out}", flush=True)
     evaluation = Evaluation(data, painter, wish, track=_track)
@@ -55,9 +58,10 @@ def run(arguments: Sequence[str]) -> int:
         names = [name for name, own in evaluation.left_out.items() if own == reason]
         print(f"without {', '.join(names)}: {reason}", flush=True)
     results = evaluation.run()
+    print(_table(results), flush=True)  # before anything is written that may fail
     about = {
         "model": str(options.model),
-        "model sha256": model_hash(options.model),
+        "model sha256": sha256,
         "weights": "trained" if options.raw else "averaged, where the file has them",
         "batch statistics": f"recalculated on {options.recalculate} batches" if options.recalculate else "of the file",
         **evaluation.protocol,
@@ -68,7 +72,6 @@ def run(arguments: Sequence[str]) -> int:
     each = evaluation.each()
     write_results(out / "results.json", results, about)
     _write_table(out / "photos.csv", each)
-    print(_table(results))
     for line in artefact_warnings(results):
         print(line)
     page = write_report(out, options.model, evaluation, results, about, each)
@@ -98,6 +101,10 @@ def _wish(options: Any, networks: Sequence[str]) -> Wish:
             parser.add_argument(f"--{name}", type=kind, required=True, sub_configs=True)
     parser.add_class_arguments(LPIPS, "lpips")
     built = parser.instantiate(parser.parse_args(_judge_files(networks)), instantiate_groups=False)
+    lpips: Callable[[], LPIPS] = partial(LPIPS, **dict(built.lpips))
+    if built.lpips.weights is not None:  # a default may be missing, what is named may not
+        network = lpips()
+        lpips = lambda: network  # noqa: E731
     return Wish(
         metrics=options.metrics,
         split=options.split,
@@ -105,20 +112,24 @@ def _wish(options: Any, networks: Sequence[str]) -> Wish:
         reference=options.reference,
         extractor=built.get("extractor"),
         judge=built.get("judge"),
-        lpips=partial(LPIPS, **dict(built.lpips)),
+        lpips=lpips,
         ignored=options.ignore,
         samples=options.samples,
     )
 
 
 def _judge_files(flags: Sequence[str]) -> list[str]:
-    """``--judge FILE.ckpt`` is short for the judge of that file of `i2i train-judge`."""
+    """``--judge FILE`` is short for the judge of that file of `i2i train-judge`."""
     flags = [part for flag in flags for part in (flag.split("=", 1) if flag.startswith("--judge=") else [flag])]
     for place, (flag, value) in enumerate(pairwise(flags)):
-        if flag == "--judge" and value.endswith(".ckpt"):
+        if flag == "--judge" and (value.endswith(".ckpt") or _is_no_yaml(Path(value))):
             flags[place : place + 2] = ["--judge", "i2i.metrics.judges.TrainedJudge", "--judge.path", value]
             break
     return flags
+
+
+def _is_no_yaml(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() not in (".yaml", ".yml")
 
 
 def _track(steps: Iterable[Any], title: str, count: int) -> Iterable[Any]:

@@ -15,6 +15,7 @@ from i2i.errors import InputError
 from i2i.evaluation.measure import Means
 from i2i.evaluation.measures import choose_measures
 from i2i.evaluation.painter import Painter
+from i2i.metrics.distribution import check_count
 from i2i.metrics.diversity import LPIPS
 from i2i.metrics.extractors import Extractor
 from i2i.metrics.judge import Judge
@@ -102,6 +103,7 @@ class Evaluation:
             batch=first,
             names=[] if encoding is None else encoding.classes.names,
             num_labels=0 if encoding is None else encoding.num_classes,
+            photos=len(self.dataset),
             reference=self._reference,
             about_reference={"reference split": wish.reference or wish.split},
             extractor=wish.extractor,
@@ -164,6 +166,7 @@ class Evaluation:
         name = self.wish.reference or self.wish.split
         limit = self.wish.limit if name == self.wish.split else None
         split = self.data.dataset(name, first=limit).split
+        check_count(len(split), "real")
         key = {
             "data": fingerprint(split),
             "resize": recipe(self.data.resize),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +29,7 @@ class Means:
         batch: one of the batches that will be measured, to try things on.
         names: of the data set's classes; none for a model that translates images.
         num_labels: how many labels maps may have.
+        photos: how many pictures will be measured.
         reference: gives the features (n, d) of the real photos by an extractor.
         about_reference: what the real photos are, for the protocol.
         extractor: of features for FID; None takes the Inception of the papers from torch's cache.
@@ -41,6 +43,7 @@ class Means:
     batch: dict[str, Any]
     names: list[str]
     num_labels: int
+    photos: int
     reference: Callable[[Extractor], Tensor]
     about_reference: dict[str, Any] = field(default_factory=dict)
     extractor: Extractor | None = None
@@ -53,6 +56,26 @@ class Means:
         """Raise :class:`InputError` where there are no real photos."""
         if "photo" not in self.batch:
             raise InputError(f"{what} compares with real photos, and this split has none")
+
+
+class Unusable(InputError):
+    """What was named to measure with cannot be used: this ends the work, while a measure that is not possible ends only
+    where it was asked for."""
+
+
+@contextmanager
+def naming(named: bool = True) -> Iterator[None]:
+    """Within it an :class:`InputError` becomes :class:`Unusable`.
+
+    Args:
+        named: whether what is tried is what the user named, and no default.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not named:
+            raise
+        raise Unusable(str(error)) from error
 
 
 class Measure(ABC):

@@ -9,18 +9,19 @@ from typing import ClassVar
 import torch
 
 from i2i.errors import InputError
-from i2i.evaluation.measure import Means, Measure
+from i2i.evaluation.measure import Means, Measure, Unusable, naming
 from i2i.evaluation.painter import Pictures
 from i2i.metrics.artefacts import Artefacts
-from i2i.metrics.distribution import Distribution
+from i2i.metrics.distribution import Distribution, check_count
 from i2i.metrics.diversity import Diversity, PerceptualDistance
 from i2i.metrics.extractors import InceptionFeatures
 from i2i.metrics.judge import Judge
 from i2i.metrics.manifold import Manifolds
 from i2i.metrics.result import Result
-from i2i.metrics.segmentation import Segmentation
+from i2i.metrics.segmentation import Segmentation, indices_of
 from i2i.metrics.similarity import Similarity
 from i2i.metrics.style import StyleFidelity
+from i2i.metrics.style import check_count as check_styles
 
 
 class DistributionMeasure(Measure):
@@ -30,10 +31,12 @@ class DistributionMeasure(Measure):
 
     @classmethod
     def prepare(cls, means: Means) -> Measure:
-        """Needs real photos and an extractor."""
+        """Needs an extractor and more than a few photos, real ones, too."""
         means.need_photos("FID")
         extractor = InceptionFeatures() if means.extractor is None else means.extractor
-        extractor(means.batch["photo"][:1].float())  # what is no extractor is known before the photos are read
+        with naming(means.extractor is not None):
+            extractor(means.batch["photo"][:1].float())  # what is no extractor is known before the photos are read
+        check_count(means.photos, "synthesised")
         return cls(Distribution(extractor, means.reference(extractor), means.about_reference))
 
     def update(self, pictures: Pictures) -> None:
@@ -69,13 +72,16 @@ class SegmentationMeasure(Measure):
         """Needs label maps and a judge whose outputs are known."""
         if not means.names:
             raise InputError("mIoU compares with label maps, and this model translates images")
+        with naming():
+            indices_of(means.names, means.ignored, "ignored classes")
         if means.judge is None:
             raise InputError("no judge is given; name one with --judge FILE, i2i train-judge makes one")
-        unread = means.judge.unread(means.names)
-        ignored = [*unread, *(name for name in means.ignored if name not in unread)]
-        measure = cls(means.judge, means.names, ignored, means.num_labels)
-        height, width = means.batch["labels"].shape[-2:]
-        means.judge.read(torch.zeros(1, 3, height, width, device=means.painter.device), means.names)
+        with naming():
+            unread = means.judge.unread(means.names)
+            ignored = [*unread, *(name for name in means.ignored if name not in unread)]
+            measure = cls(means.judge, means.names, ignored, means.num_labels)
+            height, width = means.batch["labels"].shape[-2:]
+            means.judge.read(torch.zeros(1, 3, height, width, device=means.painter.device), means.names)
         return measure
 
     def start(self, device: torch.device) -> None:
@@ -171,12 +177,13 @@ class StyleMeasure(Measure):
 
     @classmethod
     def prepare(cls, means: Means) -> Measure:
-        """Needs an encoder of style vectors, and drawn styles."""
+        """Needs an encoder of style vectors, drawn styles, and more than two of them."""
         painter = means.painter
         if painter.encoder is None or painter.generator.style_dim is None:
             raise InputError("style fidelity asks an encoder for the style of each picture, and this model has none")
         if painter.style != "drawn":
             raise InputError("style fidelity needs styles that are drawn, not those of the photos")
+        check_styles(means.photos)
         return cls(StyleFidelity(painter.generator.style_dim))
 
     def update(self, pictures: Pictures) -> None:
@@ -236,7 +243,8 @@ def choose_measures(means: Means, wanted: Sequence[str] | None) -> tuple[dict[st
     """The measures that are wanted; without any, all that are possible, and why the others are not.
 
     Raises:
-        InputError: a wanted one is unknown or not possible, or nothing is.
+        InputError: a wanted one is unknown or not possible, what was named to measure with is no use, or nothing is
+            possible.
     """
     if wanted is not None:
         check_names(wanted)
@@ -245,7 +253,7 @@ def choose_measures(means: Means, wanted: Sequence[str] | None) -> tuple[dict[st
         try:
             chosen[name] = MEASURES[name].prepare(means)
         except InputError as error:
-            if wanted is not None:
+            if wanted is not None or isinstance(error, Unusable):
                 raise InputError(f"{name}: {error}") from error
             left_out[name] = str(error)
     if not chosen:

@@ -16,8 +16,17 @@ from i2i.metrics.kernel import kernel_distance
 from i2i.metrics.manifold import Manifolds, compare_manifolds
 from i2i.metrics.result import Result
 
+NEIGHBOURS = 5
+"""k of precision, recall, density and coverage, where nothing else is said."""
+
 FEW = 2048
 """Photos in a set below which the Fréchet distance is far too large and only compares with figures of equal counts."""
+
+
+def check_count(photos: int, kind: str, neighbours: int = NEIGHBOURS) -> None:
+    """Raise :class:`InputError` where there are too few photos of a kind, "real" or "synthesised"."""
+    if photos <= max(neighbours, 1):
+        raise InputError(f"FID and its kin need more than {max(neighbours, 1)} {kind} photos; there are {photos}")
 
 
 class Distribution(Collected):
@@ -43,12 +52,11 @@ class Distribution(Collected):
         about: Mapping[str, Any],
         subsets: int = 100,
         subset_size: int = 1000,
-        neighbours: int = 5,
+        neighbours: int = NEIGHBOURS,
         seed: int = 0,
     ) -> None:
         super().__init__(width=real.shape[1])
-        if len(real) <= max(neighbours, 1):
-            raise InputError(f"FID and its kin need more than {max(neighbours, 1)} real photos; there are {len(real)}")
+        check_count(len(real), "real", neighbours)
         self._extractor = (extractor,)  # a tuple: a submodule would enter checkpoints
         self.real = real.double().cpu()
         self.about = dict(about)
@@ -70,8 +78,7 @@ class Distribution(Collected):
             InputError: too few synthesised photos.
         """
         _, fake = self.collected()
-        if len(fake) <= self.neighbours:
-            raise InputError(f"FID and its kin need more than {self.neighbours} synthesised photos, not {len(fake)}")
+        check_count(len(fake), "synthesised", self.neighbours)
         if self._real_gaussian is None:
             self._real_gaussian = Gaussian.from_features(self.real)
         kid, deviation, size = kernel_distance(fake, self.real, self.subsets, self.subset_size, self.seed)

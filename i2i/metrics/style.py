@@ -29,6 +29,12 @@ def explained_variance(given: Tensor, found: Tensor) -> Tensor:
     return 1 - (given - found).square().sum() / (given - given.mean(dim=0)).square().sum()
 
 
+def check_count(photos: int) -> None:
+    """Raise :class:`InputError` where there are too few photos for a correlation."""
+    if photos < _LEAST:
+        raise InputError(f"style fidelity is a correlation over photos and needs {_LEAST}; there are {photos}")
+
+
 class StyleFidelity(Collected):
     """Compares styles with what the encoder reads off the pictures that were made with them.
 
@@ -59,8 +65,7 @@ class StyleFidelity(Collected):
             InputError: fewer than three styles.
         """
         _, rows = self.collected()
-        if len(rows) < _LEAST:
-            raise InputError(f"style fidelity is a correlation over photos and needs {_LEAST}; there are {len(rows)}")
+        check_count(len(rows))
         given, found = rows.chunk(2, dim=1)
         return {
             "correlation": correlation(given, found),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,19 +19,25 @@ from scipy.linalg import sqrtm
 from torchvision import models
 
 from i2i.checkpoint import save_model
+from i2i.classes import ClassTable, LabelEncoding
 from i2i.cli import main
 from i2i.data.datamodule import DataModule
 from i2i.data.folder import Folder
 from i2i.data.loading import collate
 from i2i.data.transforms import Fixed
+from i2i.errors import InputError
+from i2i.evaluation.evaluation import Evaluation
 from i2i.evaluation.painter import Painter
+from i2i.judge import JudgeTrainer
 from i2i.metrics.judges import TrainedJudge
 from i2i.metrics.result import read_results
+from i2i.nn.segmentation import SegmentationNetwork
 from i2i.nn.unet import UNetGenerator
 from i2i.pictures import to_pixels
 from i2i.synthesizer import Synthesizer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
@@ -202,12 +209,20 @@ def test_the_features_of_the_real_photos_are_computed_once(
         (["--metrics", "fid"], "fid: .*weights-inception.* are not there"),
         (["--metrics", "miou"], "miou: no judge is given"),
         (["--metrics", "beauty"], "invalid choice: 'beauty'"),
-        (["--metrics", "fid", "--limit", "4", "--extractor", "tests/conf/colours.yaml"], "more than 5 real photos"),
+        (
+            ["--metrics", "fid", "--limit", "4", "--extractor", "tests/conf/colours.yaml"],
+            "more than 5 .* photos",
+        ),
         (["--limit", "0"], "--limit is 0"),
         (["--samples", "1"], "--samples is 1"),
+        (["--limit", "2", "--metrics", "similarity", "style"], "style: .* needs 3; there are 2"),
+        (["--metrics", "similarity", "--lpips.weights", "nowhere.pth"], "nowhere.pth: the alex weights .* not there"),
         (["--judge", "nowhere.ckpt"], "nowhere.ckpt: no such file"),
+        (["--judge", "pyproject.toml"], "pyproject.toml: .*not a file of tensors"),
         (["--judge", "Nobody"], "Nobody"),
         (["--ignore", "lake", "--metrics", "miou", "--judge", "JUDGE"], "no class is called 'lake'"),
+        (["--ignore", "lake", "--judge", "JUDGE"], "miou: ignored classes: no class is called 'lake'"),
+        (["--ignore", "lake"], "miou: ignored classes: no class is called 'lake'"),
         (["--recalculate", "0"], "recalculate is 0"),
         (["--data.source.init_args.root", "nowhere"], "nowhere"),
         (["--dta.workers", "0"], "unrecognized arguments: --dta.workers"),
@@ -276,3 +291,90 @@ def test_a_model_without_style_makes_one_picture_a_map(
     assert "without diversity: diversity is between pictures of one map, and this model makes the same" in said
     assert "without style: style fidelity asks an encoder" in said
     assert read_results(tmp_path / "report/results.json")[0][0].name == "PSNR"
+
+
+@pytest.mark.parametrize("out", ["file", "/proc/new/report"])
+def test_a_report_that_cannot_be_written_is_known_before_the_work(
+    out: str, model: Path, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    if out.startswith("/proc") and not Path("/proc/self").exists():
+        pytest.skip("no file system that nobody can write to")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Evaluation, "run", lambda self: pytest.fail("work that is lost"))
+    assert evaluate(model, config, "--metrics", "similarity", "--out", str(tmp_path / out)) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1 and str(tmp_path / out) in error
+
+
+def test_figures_that_cannot_be_written_are_told(
+    model: Path, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def full(*_: object) -> None:
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr("i2i.commands.evaluate.write_results", full)
+    assert evaluate(model, config, "--metrics", "similarity", "--limit", "1", "--out", str(tmp_path / "out")) == 1
+    said = capsys.readouterr()
+    assert re.search(r"PSNR ↑ \d+\.\d\d dB", said.out) and "the disk is full" in said.err
+
+
+def test_a_measure_that_wants_more_photos_is_left_out(
+    model: Path, config: str, tmp_path: Path, capsys: Capture
+) -> None:
+    extractor = ["--extractor", str(ROOT / "tests/conf/colours.yaml")]
+    data = ["--data.source.init_args.val_share", "0.25"]
+    flags = [*extractor, *data, "--split", "val", "--reference", "train", "--limit", "2"]
+    assert evaluate(model, config, *flags, "--out", str(tmp_path / "out")) == 0
+    said = capsys.readouterr().out
+    assert "without fid: FID and its kin need more than 5 synthesised photos; there are 2" in said
+    assert "without style: style fidelity is a correlation over photos and needs 3; there are 2" in said
+    assert [r.name for r in read_results(tmp_path / "out/results.json")[0]] == ["PSNR", "SSIM", *ARTEFACTS]
+    assert not (tmp_path / "cache/i2i/reference").exists()  # no real photo was read for nothing
+    assert evaluate(model, config, *extractor, "--limit", "4", "--out", str(tmp_path / "out")) == 0
+    assert "without fid: FID and its kin need more than 5 " in capsys.readouterr().out
+    assert not (tmp_path / "cache/i2i/reference").exists()
+
+
+@pytest.mark.parametrize("name", ["judge.pt", "judge", "epoch.3"])
+def test_a_judge_may_have_any_name(
+    name: str, model: Path, judge: Path, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(judge, name)
+    assert evaluate(model, config, "--metrics", "miou", "--limit", "1", "--judge", name, "--out", "out") == 0
+    assert read_results("out/results.json")[0][0].protocol["judge"] == name
+
+
+def test_a_judge_of_other_classes_ends_the_work(model: Path, config: str, tmp_path: Path, capsys: Capture) -> None:
+    """It was named, so that without it the figures are not those that were asked for."""
+    table = ClassTable(["lake", "river"], [[0, 0, 1], [0, 0, 2]])
+    JudgeTrainer(SegmentationNetwork(2, width=2), LabelEncoding(table)).save(tmp_path / "other.ckpt")
+    assert evaluate(model, config, "--judge", str(tmp_path / "other.ckpt"), "--out", str(tmp_path / "out")) == 1
+    assert capsys.readouterr().err.startswith("i2i: error: miou: all classes are ignored")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_no_text_are_used(
+    model: Path, config: str, views: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    try:
+        (tmp_path / odd).mkdir()
+        folder = shutil.copytree(views, tmp_path / "views")
+        for kind in ("labels", "photos"):
+            for path in (folder / kind).iterdir():
+                path.rename(path.with_stem(f"{path.stem}{odd}"))
+    except OSError:
+        pytest.skip("a file system whose names are text")
+    own = tmp_path / odd / f"{odd}.ckpt"
+    shutil.copy(model, own)
+    flags = ["--data.source.init_args.root", str(folder), "--metrics", "similarity"]
+    outs = [tmp_path / odd / name for name in ("a", "b")]
+    for out in outs:
+        assert evaluate(own, config, *flags, "--out", str(out)) == 0
+        assert read_results(out / "results.json")[1]["model"] == str(own)
+        assert out.joinpath("index.html").read_text().count("caf\\udce9") > 12
+    page = tmp_path / "compare.html"
+    assert main(["compare", *map(str, outs), "--out", str(page)]) == 0
+    assert page.read_text().count("caf\\udce9</p>") == 9
+    assert len(re.findall("<img", page.read_text())) == 9 * 4

@@ -94,7 +94,7 @@ def test_too_few_photos_are_refused(extractor: Extractor, photos: torch.Tensor, 
         Distribution(extractor, real[:5], {})
     metric = Distribution(extractor, real, {})
     metric.update(photos[:4], list("abcd"))
-    with pytest.raises(InputError, match="more than 5 synthesised photos, not 4"):
+    with pytest.raises(InputError, match="more than 5 synthesised photos; there are 4"):
         metric.results()
     with pytest.raises(InputError, match="e: the photo has pixels that are NaN"):
         metric.update(photos[:1] * float("nan"), ["e"])
