@@ -13,13 +13,13 @@ from i2i.evaluation.measure import Means, Measure, Unusable, naming
 from i2i.evaluation.painter import Pictures
 from i2i.metrics.artefacts import Artefacts
 from i2i.metrics.distribution import Distribution, check_count
-from i2i.metrics.diversity import Diversity, PerceptualDistance
+from i2i.metrics.diversity import LPIPS, Diversity, PerceptualDistance
 from i2i.metrics.extractors import InceptionFeatures
 from i2i.metrics.judge import Judge
 from i2i.metrics.manifold import Manifolds
 from i2i.metrics.result import Result
 from i2i.metrics.segmentation import Segmentation, indices_of
-from i2i.metrics.similarity import Similarity
+from i2i.metrics.similarity import Similarity, structural_similarity
 from i2i.metrics.style import StyleFidelity
 from i2i.metrics.style import check_count as check_styles
 
@@ -111,9 +111,9 @@ class PerceptualMeasure(Measure):
 
     @classmethod
     def prepare(cls, means: Means) -> Measure:
-        """Needs real photos and LPIPS' weights."""
+        """Needs real photos, large ones, and LPIPS' weights."""
         means.need_photos("LPIPS")
-        return cls(PerceptualDistance(means.lpips()))
+        return cls(PerceptualDistance(_lpips_of(means)))
 
     def update(self, pictures: Pictures) -> None:
         """Compare each picture with its photo."""
@@ -136,7 +136,7 @@ class DiversityMeasure(Measure):
             raise InputError(f"diversity is between pictures of one map; {means.samples} of each is asked for")
         if means.painter.style != "drawn" or not means.painter.varies(means.batch):
             raise InputError("diversity is between pictures of one map, and this model makes the same one each time")
-        measure = cls(Diversity(means.lpips()))
+        measure = cls(Diversity(_lpips_of(means)))
         measure.samples = means.samples
         return measure
 
@@ -155,8 +155,9 @@ class SimilarityMeasure(Measure):
 
     @classmethod
     def prepare(cls, means: Means) -> Measure:
-        """Needs real photos."""
+        """Needs real photos, no tiny ones."""
         means.need_photos("PSNR and SSIM")
+        structural_similarity(*[means.batch["photo"][:1].float()] * 2)
         return cls(Similarity())
 
     def update(self, pictures: Pictures) -> None:
@@ -267,6 +268,16 @@ def check_names(wanted: Sequence[str]) -> None:
     if unknown is not None or not wanted:
         what = "no metrics are named" if unknown is None else f"there is no metric {unknown!r}"
         raise InputError(f"{what}; there are {', '.join(MEASURES)}")
+
+
+def _lpips_of(means: Means) -> LPIPS:
+    """The network, which has been tried."""
+    network = means.lpips()
+    photo = torch.zeros(
+        1, 3, *(means.batch["labels"] if "labels" in means.batch else means.batch["condition"]).shape[-2:]
+    )
+    network(photo, photo)
+    return network
 
 
 def _with_real(measure: Measure, real: bool) -> list[Result]:

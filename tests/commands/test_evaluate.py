@@ -335,6 +335,19 @@ def test_a_measure_that_wants_more_photos_is_left_out(
     assert not (tmp_path / "cache/i2i/reference").exists()
 
 
+def test_a_measure_that_wants_larger_photos_is_left_out(
+    model: Path, config: str, tmp_path: Path, capsys: Capture
+) -> None:
+    torch.save(models.alexnet(weights=None).state_dict(), tmp_path / "alexnet.pth")
+    flags = ["--lpips.weights", str(tmp_path / "alexnet.pth"), "--out", str(tmp_path / "out"), "--limit", "3"]
+    flags += ["--samples", "2", "--data.resize.init_args.size"]
+    assert evaluate(model, config, *flags, "[10,24]") == 0
+    said = capsys.readouterr().out
+    assert "without lpips, diversity: LPIPS needs photos of at least 32 pixels a side, not 10" in said
+    assert "without similarity: SSIM needs photos of at least 11 pixels a side; these are 24x10" in said
+    assert "style correlation" in said
+
+
 @pytest.mark.parametrize("name", ["judge.pt", "judge", "epoch.3"])
 def test_a_judge_may_have_any_name(
     name: str, model: Path, judge: Path, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
