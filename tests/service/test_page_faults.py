@@ -19,6 +19,7 @@ from i2i.service.model import Model
 from tests.service.browser import Page, assert_same, eventually
 from tests.service.wire import Spoil, Wire, cut, no_picture, refused
 
+SIZE = "return document.querySelector('#picture').getBoundingClientRect().toJSON()"
 RAW = {"content-type": "application/octet-stream"}
 
 
@@ -67,7 +68,8 @@ def test_a_full_queue_is_asked_again_until_it_has_room(
         return httpx2.post(url, content=bytes(40 * 56), headers=RAW, timeout=90).status_code
 
     with opened(page, wire, serve) as address, ThreadPoolExecutor(2) as others:
-        done = len(app.state.api.queue.batches)
+        page.keys("c")
+        done, size = len(app.state.api.queue.batches), page.run(SIZE)
         try:
             asked = [others.submit(other, address)]
             eventually(lambda: len(app.state.api.queue.batches) > done)  # it is in the work
@@ -76,6 +78,7 @@ def test_a_full_queue_is_asked_again_until_it_has_room(
             page.draw([(10, 12)])
             eventually(lambda: ("/api/paint", 429) in wire.seen)
             page.until("document.querySelector('#status').textContent.includes('requests wait')")
+            assert page.run(SIZE) == size  # no text moves the picture
         finally:
             door.set()
         assert [one.result() for one in asked] == [200, 200]

@@ -60,8 +60,10 @@ async function start() {
     ({ busy, seconds, problem }) => {
       byId("progress").hidden = !busy;
       picture.dataset.settled = !busy && live.settled;
-      if (problem) byId("status").textContent = problem;
-      else if (!busy && seconds) byId("status").textContent = seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+      const status = byId("status");
+      if (problem) status.textContent = problem;
+      else if (!busy && seconds) status.textContent = seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+      status.title = problem ?? ""; // it may be longer than there is room
       if (busy) return;
       compare.show();
       if (latest && !problem) moods.pictured(() => URL.createObjectURL(latest));
