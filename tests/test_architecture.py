@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "i2i").rglob("*.py"))
 FLOORS = {
     "i2i": 0,
     "i2i.errors": 0,
+    "i2i.numbers": 0,
     "i2i.device": 0,
     "i2i.condition": 0,
     "i2i.patterns": 0,
@@ -50,7 +51,6 @@ FLOORS = {
     "i2i.latent_space": 2,
     "i2i.latent_strips": 2,
     "i2i.kept_maps": 2,
-    "i2i.region_styles": 2,
     "i2i.foundations": 3,
     "i2i.foundations.condition": 1,
     "i2i.foundations.latent": 1,
@@ -70,6 +70,7 @@ FLOORS = {
     "i2i.styles": 3,
     "i2i.drawing": 3,
     "i2i.reader": 3,
+    "i2i.region_styles": 3,
     "i2i.judge": 3,
     "i2i.synthesizer": 3,
     "i2i.canvas": 3,

@@ -62,5 +62,10 @@ def test_what_cannot_be_mixed() -> None:
         mixed(a, a, 0.5, "curved")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="n is 1"):
         interpolated(a, a, 1)
+    with pytest.raises(InputError, match=r"n is 2\.0; it is a whole number"):
+        interpolated(a, a, 2.0)  # type: ignore[arg-type]
+    for by, message in ((math.nan, "by has the value nan"), (math.inf, "by has the value inf"), ("1", "by is '1'")):
+        with pytest.raises(InputError, match=message):
+            moved(a, [a], [a], by)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="towards has 0 styles"):
         moved(a, [], [a])

@@ -103,6 +103,8 @@ def test_only_what_it_has_written_is_replaced(
         (["--labels", "MAP", "--steps", "1"], "steps is 1"),
         (["--labels", "MAP", "--count", "0"], "--count is 0, which leaves nothing to draw"),
         (["--labels", "MAP", "--seed", "-1"], "seed is -1"),
+        (["--labels", "MAP", "--seed", "9" * 22], f"the seed is {'9' * 22}; allowed are integers of 64 bits"),
+        (["--labels", "MAP", "--towards", "1", "--away", "2", "--base", "3", "--by", "nan"], "by has the value nan"),
         (["--labels", "MAP", "--way", "round"], "invalid choice: 'round'"),
         (["--labels", "MAP", "--instances", "MAP", "MAP"], "names 1 maps, --instances 2"),
     ],
@@ -115,6 +117,15 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1 and error.startswith("i2i: error:") and message in error, error
     assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_takes_no_folder_is_told_before_the_work(
+    views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the model is read, even."""
+    (tmp_path / "file").touch()
+    assert latents(tmp_path / "none.ckpt", tmp_path / "file/out", "--labels", views / "labels/view0.png") == 1
+    assert f"{tmp_path / 'file/out'}: cannot be written: {tmp_path / 'file'} is no folder" in capsys.readouterr().err
 
 
 def test_a_model_without_latent_or_pictures_is_named(
