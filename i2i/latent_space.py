@@ -13,8 +13,9 @@ from torch import Tensor
 from i2i.errors import InputError
 from i2i.photos import Photo
 from i2i.pictures import Pixels
+from i2i.seeds import seed_number
 
-Place = int | Tensor | NDArray[np.floating[Any]] | Photo
+Place = int | np.integer[Any] | Tensor | NDArray[np.floating[Any]] | Photo
 """Where in a latent space: the seed that a latent is drawn by, the latent itself (style_dim,), or a photo whose latent
 the model's encoder finds."""
 
@@ -56,12 +57,10 @@ def latent_at(space: LatentSpace, place: Place) -> Tensor:
     """(style_dim,), the latent at a place, on the CPU.
 
     Raises:
-        InputError: as :meth:`LatentSpace.latent`, a negative seed, or a vector of another length.
+        InputError: as :meth:`LatentSpace.latent`, a seed out of range, or a vector of another length.
     """
-    if isinstance(place, int):
-        if place < 0:
-            raise InputError(f"the seed of a latent is {place}; allowed are 0 and more")
-        return space.latents(1, place)[0].cpu()
+    if isinstance(place, int | np.integer):
+        return space.latents(1, seed_number(place))[0].cpu()
     if is_photo(place):
         return space.latent(place).cpu()
     vector = torch.as_tensor(place)
@@ -74,10 +73,10 @@ def name_of(place: Place) -> str:
     """What a place is called on a sheet."""
     if isinstance(place, str | Path):
         return Path(place).name
-    return f"seed {place}" if isinstance(place, int) else "photo" if is_photo(place) else "latent"
+    return f"seed {place}" if isinstance(place, int | np.integer) else "photo" if is_photo(place) else "latent"
 
 
 def is_photo(place: Place) -> TypeGuard[Photo]:
     """Whether a place is given by a photo."""
     floating = isinstance(place, np.ndarray) and np.issubdtype(place.dtype, np.floating)
-    return not isinstance(place, int | Tensor) and not floating
+    return not isinstance(place, int | np.integer | Tensor) and not floating

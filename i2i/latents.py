@@ -26,7 +26,7 @@ def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") 
     tensor([1., 1.])
 
     Args:
-        a: (style_dim,).
+        a: (style_dim,); whole numbers become floating-point ones.
         b: (style_dim,).
         weight: share of ``b`` in [0, 1]; or (n,) of them.
         way: see :data:`Way`. Where no angle is to be had, as between opposite vectors or with a vector of zeros, the
@@ -42,19 +42,25 @@ def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") 
         raise InputError(f"way is {way!r}; allowed are {', '.join(get_args(Way))}")
     if a.dim() != 1 or a.shape != b.shape:
         raise InputError(f"styles of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be mixed; two vectors can")
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    a, b = (x.to(dtype if dtype.is_floating_point else torch.get_default_dtype()) for x in (a, b))
     t = torch.as_tensor(weight, dtype=a.dtype, device=a.device)
     if not bool(((t >= 0) & (t <= 1)).all()):
         raise InputError(f"the weight of a mix is {weight}; allowed is 0 (all of the first) to 1 (all of the second)")
     t = t[..., None]
     straight = (1 - t) * a + t * b  # exact at both ends
+    if way == "linear":
+        return straight
+    # In less than float64 rounding turns opposite vectors by a thousandth; not all devices have it.
+    a, b, share = (x.cpu().double() for x in (a, b, t))
     lengths = a.norm() * b.norm()
-    if way == "linear" or lengths == 0:
+    if lengths == 0:
         return straight
     angle = torch.acos((torch.dot(a, b) / lengths).clamp(-1, 1))
     if torch.sin(angle) < 1e-4:
         return straight
-    turned = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
-    return torch.where((t == 0) | (t == 1), straight, turned)
+    turned = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
+    return torch.where((t == 0) | (t == 1), straight, turned.to(straight.dtype).to(straight.device))
 
 
 def interpolated(a: Tensor, b: Tensor, n: int, way: Way = "spherical") -> Tensor:
@@ -84,8 +90,11 @@ def moved(style: Tensor, towards: Sequence[Tensor], away: Sequence[Tensor], by: 
         (style_dim,).
 
     Raises:
-        InputError: an empty group.
+        InputError: an empty group, or a way that leads to no finite style.
     """
     if len(towards) == 0 or len(away) == 0:
         raise InputError(f"towards has {len(towards)} styles, away {len(away)}; each takes one or more")
-    return style + by * (torch.stack(list(towards)).mean(0) - torch.stack(list(away)).mean(0))
+    found = style + by * (torch.stack(list(towards)).mean(0) - torch.stack(list(away)).mean(0))
+    if not bool(torch.isfinite(found).all()):
+        raise InputError(f"by is {by}; allowed are numbers that lead to a finite style")
+    return found

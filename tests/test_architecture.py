@@ -20,6 +20,7 @@ FLOORS = {
     "i2i.condition": 0,
     "i2i.patterns": 0,
     "i2i.draws": 0,
+    "i2i.seeds": 0,
     "i2i.pattern_plan": 0,
     "i2i.pixels": 0,
     "i2i.changing_patterns": 0,

@@ -138,7 +138,7 @@ def test_what_cannot_be_drawn() -> None:
         ({"count": -1}, "count is -1"),
         ({"seed": -3}, "seed is -3"),
         ({"ways": ["round"]}, "way is 'round'"),
-        ({"pairs": [(-1, 2)]}, "seed of a latent is -1"),
+        ({"pairs": [(-1, 2)]}, "the seed is -1"),
         ({"pairs": [(1, torch.zeros(4))]}, r"shape \(4,\); this model's are \(3,\)"),
         ({"pairs": [(1, np.zeros((2, 3)))]}, r"shape \(2, 3\)"),
         ({"pairs": [("nowhere.png", 1)]}, "nowhere.png"),

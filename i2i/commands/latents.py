@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -108,7 +109,11 @@ def _arithmetic(options: Any) -> Arithmetic | None:
 
 def _place(given: str) -> Place:
     """A number is the seed of a latent, unless there is a file of this name."""
-    return int(given) if given.isdecimal() and not Path(given).exists() else Path(given)
+    try:
+        number = int(given)
+    except ValueError:
+        return Path(given)
+    return Path(given) if os.path.exists(given) else number
 
 
 def _write(folder: Path, found: LatentStrips, several: bool) -> None:

@@ -14,6 +14,7 @@ from i2i.foundations.condition import ClassCondition, ClassSemantics
 from i2i.foundations.latent import LatentGenerator
 from i2i.model_folder import load_parts
 from i2i.nn.style import Encoder
+from i2i.seeds import seed_number
 
 
 class Sampler:
@@ -83,9 +84,9 @@ class Sampler:
         Raises:
             InputError: a number out of range.
         """
-        if count < 1 or seed < 0:
-            raise InputError(f"count {count}, seed {seed}; allowed are counts from 1 and seeds from 0")
-        return torch.randn(count, self.style_dim, generator=torch.Generator().manual_seed(seed))
+        if count < 1:
+            raise InputError(f"count is {count}; allowed are 1 and more")
+        return torch.randn(count, self.style_dim, generator=torch.Generator().manual_seed(seed_number(seed)))
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, classes: Sequence[int] | None = None) -> Tensor:
