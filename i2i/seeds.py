@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from typing import Any, SupportsIndex
 
@@ -20,10 +21,8 @@ def seed_number(seed: SupportsIndex) -> int:
         InputError: no whole number, a negative one, or one beyond 64 bits.
     """
     given: Any = seed
-    try:
+    with contextlib.suppress(TypeError):
         given = operator.index(seed)
-    except TypeError:
-        pass
     if not isinstance(given, int) or not 0 <= given < _END:
         raise InputError(f"the seed is {given!r}; allowed are whole numbers from 0 to {_END - 1} (64 bits)")
     return given

@@ -27,7 +27,7 @@ def test_every_seed_is_one_that_torch_takes(seed: int) -> None:
 
 @pytest.mark.parametrize("wrong", [-1, 2**64, 10**23, 1.0, np.float32(2), "3", None, np.array([1, 2])])
 def test_what_is_no_seed_is_named(wrong: Any) -> None:
-    with pytest.raises(InputError, match="the seed is .*; allowed are whole numbers from 0 to 18446744073709551615"):
+    with pytest.raises(InputError, match=r"the seed is .*; allowed are whole numbers from 0 to 18446744073709551615"):
         seed_number(wrong)
 
 

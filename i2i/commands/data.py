@@ -13,7 +13,7 @@ import torch
 from jsonargparse import ArgumentParser
 
 from i2i.commands.arguments import Parser, split_flags
-from i2i.commands.configuration import read_configuration
+from i2i.commands.configuration import read_configuration, refuse_samples
 from i2i.data.caching import write_cache
 from i2i.data.check import check_all
 from i2i.data.datamodule import DataModule
@@ -115,6 +115,7 @@ def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule,
     sections, has_generator = [], False
     for config in configs:
         content = read_configuration(config)
+        refuse_samples(content, config)
         section = {"data": content.get("data", {})}
         model = content.get("model")
         if isinstance(model, dict) and "generator" in model:

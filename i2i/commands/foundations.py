@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.cli import LightningArgumentParser
@@ -15,14 +13,6 @@ from i2i.commands.training import TrainingCLI
 from i2i.foundations.measures import NEIGHBOURS
 from i2i.foundations.preview import SamplePreview
 from i2i.translator import Translator
-
-
-def of_samples(configuration: Mapping[str, Any]) -> bool:
-    """Whether the data of a configuration are samples, and not pairs of a condition and a photo."""
-    data = configuration.get("data")
-    source = data.get("source") if isinstance(data, Mapping) else None
-    name = source.get("class_path") if isinstance(source, Mapping) else source
-    return isinstance(name, str) and name.startswith("i2i.foundations.")
 
 
 class FoundationCLI(TrainingCLI):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -113,7 +112,10 @@ def _place(given: str) -> Place:
         number = int(given)
     except ValueError:
         return Path(given)
-    return Path(given) if os.path.exists(given) else number
+    try:
+        return Path(given) if Path(given).exists() else number
+    except OSError:  # too long for the name of a file
+        return number
 
 
 def _write(folder: Path, found: LatentStrips, several: bool) -> None:

@@ -28,6 +28,7 @@ from i2i.callbacks.progress import progress
 from i2i.callbacks.run_log import RunLog
 from i2i.callbacks.together import EndTogether
 from i2i.checkpoint import remove_leftovers
+from i2i.commands.accelerator import check_accelerator
 from i2i.commands.resume import finish_saving, start_of, training_checkpoint
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
@@ -164,7 +165,8 @@ class TrainingCLI(LightningCLI):
         return Path(self._get(self.config_init, "run"))
 
     def before_instantiate_classes(self) -> None:
-        """Refuse to write over another run before anything is loaded."""
+        """Refuse to write over another run, or an accelerator that is not there, before anything is loaded."""
+        check_accelerator(self._get(self.config, "trainer")["accelerator"])
         if self.subcommand != "fit":
             return
         last = Path(self._get(self.config, "run")) / "checkpoints" / LAST

@@ -96,7 +96,9 @@ def test_a_small_folder_is_trained_on(
     assert ("validation/missed" in rows(tmp_path / "run")[-1]) == measured
 
 
-def test_few_samples_to_validate_on_are_no_end_of_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_few_samples_to_validate_on_are_no_end_of_a_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert fit("gan_ring", tmp_path / "run", "--data.limit_val", "4") == 0
     assert f"4 samples to validate on: {FEW_LEFT_OUT}" in capsys.readouterr().out.replace("\n", " ")
     last = rows(tmp_path / "run")[-1]
@@ -149,6 +151,11 @@ def test_what_does_not_fit_together_is_told_in_one_line(
     for command in ("demo", "export"):
         assert main([command, str(last), *[str(tmp_path / "out")][: command == "export"]]) == 1
         assert "a model of samples without maps" in capsys.readouterr().err
+    config = str(CONFIGS / "gan_sine.yaml")
+    for line in (["evaluate", str(last)], ["memory"], ["data", "check"]):
+        assert main([*line, "-c", config]) == 1
+        error = capsys.readouterr().err
+        assert f"{config} is of a model of samples; this command is for" in error and len(error.splitlines()) == 1
     assert fit("gan_sine", tmp_path / "run", "--data.source.train", "8") == 1
     assert "fewer than the batch_size 64" in capsys.readouterr().err
 
