@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from i2i.errors import InputError
+
+N = TypeVar("N", bound=nn.Module)
 
 _TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
@@ -23,6 +28,11 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, ValueError) as error:
         raise InputError(f"device {name!r} cannot be used here; try cpu or auto") from error
     return device
+
+
+def for_inference(network: N, device: torch.device) -> N:
+    """A copy on a device, in evaluation mode, whose weights take no gradient; the network stays as it is."""
+    return copy.deepcopy(network).to(device).eval().requires_grad_(False)
 
 
 def check_dtype(dtype: torch.dtype | None, device: torch.device) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from i2i.condition import Condition
@@ -48,6 +50,6 @@ class Drawing:
             height, width = condition.size
             raise InputError(
                 f"memory is {self._memory:g} GiB; a picture of {width}x{height} needs at least "
-                f"{plan.bytes / _GIB:.2f} GiB"
+                f"{math.ceil(100 * plan.bytes / _GIB) / 100:.2f} GiB"
             )
         return self._banded(condition, style, plan)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.errors import InputError
+from i2i.numbers import check_finite, seed_number
 from i2i.photos import Photo
 from i2i.pictures import Pixels
-from i2i.seeds import seed_number
 
 Place = int | np.integer[Any] | Tensor | NDArray[np.floating[Any]] | Photo
 """Where in a latent space: the seed that a latent is drawn by, the latent itself (style_dim,), or a photo whose latent
@@ -57,16 +57,19 @@ def latent_at(space: LatentSpace, place: Place) -> Tensor:
     """(style_dim,), the latent at a place, on the CPU.
 
     Raises:
-        InputError: as :meth:`LatentSpace.latent`, a seed out of range, or a vector of another length.
+        InputError: as :meth:`LatentSpace.latent`, a seed out of range, or a vector of another length or that is not
+            finite.
     """
     if isinstance(place, int | np.integer):
-        return space.latents(1, seed_number(place))[0].cpu()
+        return space.latents(1, seed_number(place, "the seed of a latent"))[0].cpu()
     if is_photo(place):
         return space.latent(place).cpu()
     vector = torch.as_tensor(place)
     if vector.shape != (space.style_dim,):
         raise InputError(f"a latent has shape {tuple(vector.shape)}; this model's are ({space.style_dim},)")
-    return vector.to("cpu", torch.float32)
+    vector = vector.to("cpu", torch.float32)
+    check_finite(vector, "a latent")
+    return vector
 
 
 def name_of(place: Place) -> str:

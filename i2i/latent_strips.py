@@ -15,6 +15,7 @@ from torch import Tensor
 from i2i.errors import InputError
 from i2i.latent_space import LatentSpace, Place, is_photo, latent_at, name_of
 from i2i.latents import Way, interpolated, moved
+from i2i.numbers import whole_number
 from i2i.photos import photo_pixels
 from i2i.pictures import Pixels
 from i2i.sheet import Band, banded_sheet
@@ -136,7 +137,7 @@ def latent_strips(
     """
     each = list(spaces) if isinstance(spaces, Sequence) else [spaces]
     for what, number, least in (("count", count, 0), ("steps", steps, 2), ("seed", seed, 0), ("spaces", len(each), 1)):
-        if number < least:
+        if whole_number(number, what) < least:
             raise InputError(f"{what} is {number}; allowed are {least} and more")
     drawn = pairs or [(seed + 2 * i, seed + 2 * i + 1) for i in range(count)]
     strips = [_strips(each[0], number, a, b, steps, ways) for number, (a, b) in enumerate(drawn)]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from i2i.errors import InputError
+from i2i.numbers import check_finite, real_numbers, whole_number
 
 Way = Literal["spherical", "linear"]
 """How one style becomes another. Drawn styles lie near a sphere of radius √(style_dim); halfway along the straight line
@@ -44,7 +45,7 @@ def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") 
         raise InputError(f"styles of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be mixed; two vectors can")
     dtype = torch.promote_types(a.dtype, b.dtype)
     a, b = (x.to(dtype if dtype.is_floating_point else torch.get_default_dtype()) for x in (a, b))
-    t = torch.as_tensor(weight, dtype=a.dtype, device=a.device)
+    t = real_numbers(weight, "the weight of a mix", a.dtype).to(a.device)
     if not bool(((t >= 0) & (t <= 1)).all()):
         raise InputError(f"the weight of a mix is {weight}; allowed is 0 (all of the first) to 1 (all of the second)")
     t = t[..., None]
@@ -67,8 +68,9 @@ def interpolated(a: Tensor, b: Tensor, n: int, way: Way = "spherical") -> Tensor
     """(n, style_dim), ``n`` styles at equal steps from ``a`` to ``b``, both included; see :func:`mixed`.
 
     Raises:
-        InputError: as :func:`mixed`, or fewer than two styles.
+        InputError: as :func:`mixed`, or an ``n`` that is no whole number of two or more.
     """
+    n = whole_number(n, "n")
     if n < 2:
         raise InputError(f"n is {n}; from one style to another there are at least 2")
     return mixed(a, b, torch.linspace(0, 1, n), way)
@@ -90,11 +92,10 @@ def moved(style: Tensor, towards: Sequence[Tensor], away: Sequence[Tensor], by: 
         (style_dim,).
 
     Raises:
-        InputError: an empty group, or a way that leads to no finite style.
+        InputError: an empty group, or a ``by`` that is NaN or infinite.
     """
     if len(towards) == 0 or len(away) == 0:
         raise InputError(f"towards has {len(towards)} styles, away {len(away)}; each takes one or more")
-    found = style + by * (torch.stack(list(towards)).mean(0) - torch.stack(list(away)).mean(0))
-    if not bool(torch.isfinite(found).all()):
-        raise InputError(f"by is {by}; allowed are numbers that lead to a finite style")
-    return found
+    far = real_numbers(by, "by", style.dtype).to(style.device)
+    check_finite(far, "by")
+    return style + far * (torch.stack(list(towards)).mean(0) - torch.stack(list(away)).mean(0))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from i2i.data.files import read_photo
+from i2i.data.files import given_pixels, read_photo
+from i2i.data.label_maps import OneMap
 from i2i.errors import InputError
 from i2i.pictures import Pixels
 
@@ -25,20 +23,26 @@ class LabelledPhoto:
 
     Attributes:
         photo: of the size of its label map, or of one that becomes this as the model prepares its photos.
-        labels: (H, W) integers, as :meth:`i2i.synthesizer.Synthesizer.read` gives them for a file.
-        instances: (H, W) ids, for models that take some.
+        labels: its label map, in any form that a call of :class:`i2i.synthesizer.Synthesizer` takes.
+        instances: ids, given alike, for models that take some.
     """
 
     photo: Photo
-    labels: Tensor | NDArray[Any]
-    instances: Tensor | NDArray[Any] | None = None
+    labels: OneMap
+    instances: OneMap | None = None
 
 
 def photo_pixels(photo: Photo) -> Pixels:
-    """(H, W, 3) uint8."""
+    """(H, W, 3) uint8. A PIL image gives the same as its file: see :func:`i2i.data.files.read_photo`.
+
+    Raises:
+        InputError: an array of another shape or type, or without pixels; or a photo that cannot be read.
+    """
     if isinstance(photo, str | Path):
         return read_photo(Path(photo))
-    pixels = np.array(photo.convert("RGB")) if isinstance(photo, Image.Image) else np.asarray(photo)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+    if isinstance(photo, Image.Image):
+        return given_pixels(photo, 3, "the style photo")
+    pixels = np.asarray(photo)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
         raise InputError(f"a style photo is (H, W, 3) uint8; got {pixels.dtype} of shape {pixels.shape}")
     return pixels

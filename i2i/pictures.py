@@ -35,7 +35,7 @@ def visible(images: Tensor) -> Tensor:
 
 def from_pixels(photos: Pixels) -> Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(photos)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(photos, order="C")).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def contact_sheet(rows: Sequence[Sequence[Pixels]], captions: Sequence[str] = (), gap: int = 4) -> Pixels:

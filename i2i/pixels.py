@@ -8,10 +8,17 @@ import torch
 from torch import Tensor
 
 
-def padded(maps: Tensor, multiple: int) -> Tensor:
-    """(…, H, W) with the last row and column repeated until both sides are multiples, as networks halve sizes often."""
-    rows = torch.arange(-(-maps.shape[-2] // multiple) * multiple).clamp(max=maps.shape[-2] - 1)
-    columns = torch.arange(-(-maps.shape[-1] // multiple) * multiple).clamp(max=maps.shape[-1] - 1)
+def padded(maps: Tensor, multiple: int, least: int = 1) -> Tensor:
+    """(…, H, W) with the last row and column repeated until both sides are multiples, as networks halve sizes often.
+
+    Args:
+        maps: of any type.
+        multiple: of which both sides are to be.
+        least: that both sides are to have, too.
+    """
+    height, width = (-(-max(side, least) // multiple) * multiple for side in maps.shape[-2:])
+    rows = torch.arange(height).clamp(max=maps.shape[-2] - 1)
+    columns = torch.arange(width).clamp(max=maps.shape[-1] - 1)
     return maps[..., rows[:, None], columns]
 
 

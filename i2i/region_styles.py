@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,12 +11,14 @@ from torch import Tensor
 from i2i.condition import Condition, Semantics
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
-from i2i.instance_features import Features, checked_features, fitted_photo
+from i2i.instance_features import Features, checked_features, fitted_photo, style_on
 from i2i.label_regions import regions_of
 from i2i.nn.generator import Generator
 from i2i.nn.region_encoder import RegionEncoder
+from i2i.numbers import check_finite
 from i2i.photos import LabelledPhoto, Photo, photo_pixels
 from i2i.pictures import Pixels, from_pixels
+from i2i.reader import Reader
 from i2i.semantics import SemanticMap
 
 
@@ -46,15 +48,15 @@ class RegionStyles:
         self.device = device
 
     def given(
-        self, style: Tensor | Photo | LabelledPhoto | None, size: tuple[int, int], padded: tuple[int, int]
+        self, style: Tensor | Photo | LabelledPhoto | None, size: tuple[int, int], reader: Reader | None
     ) -> Tensor | Pixels | None:
         """What is given as the style of a map: codes of classes (1, classes, region_channels), or its own photo.
 
         Args:
             style: codes (classes, region_channels); a photo with its own label map, of whose classes the map's have the
                 codes; a photo of the very map; or None.
-            size: (H, W) of the map.
-            padded: of the map as the generator sees it.
+            size: (H, W) of the map, before it is padded.
+            reader: of the same model; None where no photo has a label map of its own.
 
         Raises:
             InputError: codes of another shape, a photo of another size than its label map, or no encoder for it.
@@ -63,14 +65,16 @@ class RegionStyles:
             return None
         if isinstance(style, LabelledPhoto):
             encoder = self._encoder()
-            return encoder.seen.filled(*self._of_classes(encoder, style))
+            return encoder.seen.filled(*self._of_classes(encoder, style, reader))
         if not isinstance(style, Tensor):
             self._encoder()
-            return fitted_photo(photo_pixels(style), size, padded, self.resize)
+            return fitted_photo(photo_pixels(style), size, self.resize)
         wanted = (self.generator.num_classes, self.generator.region_channels)
         if tuple(style.shape) != wanted:
             raise InputError(f"the style has shape {tuple(style.shape)}; {wanted} is allowed, a code for each class")
-        return style.to(self.device, torch.float32)[None]
+        style = style.to(self.device, torch.float32)
+        check_finite(style, "the style")
+        return style[None]
 
     def choose(
         self,
@@ -99,19 +103,19 @@ class RegionStyles:
             found = [self._spread(style, condition)] * count
         elif style is not None:
             photo = from_pixels(style[None]).to(self.device)
-            found = [self._encoder()(photo, condition)[0]] * count
+            found = [style_on(self._encoder(), photo, condition)] * count
         else:
             found = [self._drawn(condition, random) for _ in range(count)]
         return [self._with_features(one, condition, features or {}) for one in found]
 
-    def vectors(self, features: Features, ids: Tensor, label: Callable[[int | str], int]) -> dict[int, Tensor]:
+    def vectors(self, features: Features, ids: Tensor, reader: Reader) -> dict[int, Tensor]:
         """The codes of some regions, by label or, where regions are instances, by instance id.
 
         Args:
             features: codes (region_channels,) by label, name of a class or instance id; for a class also a photo with
                 its own label map, whose code of that class is taken. Classes that a map has not are no error.
             ids: the instance ids that there are.
-            label: the label of a class by its name.
+            reader: of the same model.
 
         Raises:
             InputError: an unknown class or instance, a class that the photo has not, or a vector of another length.
@@ -119,30 +123,31 @@ class RegionStyles:
         by_class = self.generator.regions == "class"
         vectors: dict[int | str, Any] = {}
         for name, vector in features.items():
-            place = label(name) if by_class else name
+            place = reader.label_of(name) if by_class else name
             if isinstance(vector, LabelledPhoto):
                 if not by_class:
                     raise InputError(
                         "this model's regions are instances; a code is needed for each, or a photo as style"
                     )
-                codes, known = self._of_classes(self._encoder(), vector)
+                codes, known = self._of_classes(self._encoder(), vector, reader)
                 if not known[0, int(place)]:
                     raise InputError(f"the photo whose {name!r} is to be taken has no such class in its label map")
                 vector = codes[0, int(place)]
             vectors[place] = vector
         return checked_features(vectors, self.generator, None if by_class else ids)
 
-    def _of_classes(self, encoder: RegionEncoder, photo: LabelledPhoto) -> tuple[Tensor, Tensor]:
+    def _of_classes(self, encoder: RegionEncoder, photo: LabelledPhoto, reader: Reader | None) -> tuple[Tensor, Tensor]:
         """Codes (1, classes, region_channels) of a photo, and which classes it has (1, classes)."""
-        given = {"labels": photo.labels, "instances": photo.instances}
-        maps = {name: torch.as_tensor(m).to(self.device) for name, m in given.items() if m is not None}
-        for name, m in maps.items():
-            if m.dim() not in (2, 3) or m[..., 0, 0].numel() != 1:
-                raise InputError(f"the {name} of a photo have shape {tuple(m.shape)}; (H, W) is allowed")
-        if self.semantics is None:
+        if self.semantics is None or reader is None:
             raise InputError("a photo with a label map cannot be read here")
-        condition = self.semantics.read({name: m.view(1, *m.shape[-2:]) for name, m in maps.items()})
-        pixels = fitted_photo(photo_pixels(photo.photo), condition.size, condition.size, self.resize)
+        try:
+            batch = reader.batch(photo.labels, photo.instances)
+            condition = self.semantics.read({name: maps.to(self.device) for name, maps in batch})
+        except InputError as error:
+            raise InputError(f"the label map of a style photo: {error}") from error
+        if condition.batch != 1:
+            raise InputError(f"{condition.batch} label maps are given for a style photo; it has one")
+        pixels = fitted_photo(photo_pixels(photo.photo), condition.size, self.resize)
         return encoder.by_class(from_pixels(pixels[None]).to(self.device), condition)
 
     def _drawn(self, condition: Condition, random: torch.Generator) -> Tensor:

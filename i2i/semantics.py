@@ -24,6 +24,9 @@ from i2i.recipe import recorded
 T = TypeVar("T")
 
 Maps = Tensor | NDArray[Any]
+_UNSIGNED = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
+"""What maps of these types become: PyTorch has them, but hardly any operation on them."""
+
 Step = tuple[int, int, int]
 """A convolution's or pooling's kernel, stride and padding."""
 
@@ -265,8 +268,8 @@ def instance_edges(instances: Tensor) -> Tensor:
 
 def _as_maps(maps: Maps, name: str) -> Tensor:
     maps = torch.as_tensor(maps)
-    if maps.dtype == torch.uint16:  # PyTorch has the type, but hardly any operation on it
-        maps = maps.int()
+    if maps.dtype in _UNSIGNED:
+        maps = maps.to(_UNSIGNED[maps.dtype])
     if maps.dim() == 4 and maps.shape[1] == 1:
         maps = maps[:, 0]
     if maps.dim() != 3 or 0 in maps.shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,8 +22,10 @@ from i2i.nn.generator import Generator, drawer
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.region_encoder import RegionEncoder
 from i2i.nn.style import Encoder
+from i2i.numbers import check_finite, whole_number
 from i2i.photos import LabelledPhoto, Photo, photo_pixels
 from i2i.pictures import from_pixels
+from i2i.reader import Reader
 from i2i.region_styles import RegionStyles
 from i2i.semantics import SemanticMap
 
@@ -120,25 +122,29 @@ class Styles:
             return self.of_photo(vector)[0][0]
         if vector.shape != (length,):
             raise InputError(f"the style has shape {tuple(vector.shape)}; allowed are ({length},), (n, {length})")
-        return vector.to(self.device, torch.float32)
+        vector = vector.to(self.device, torch.float32)
+        check_finite(vector, "the style")
+        return vector
 
-    def given(self, style: OneStyle | None, size: tuple[int, int], padded: tuple[int, int]) -> Tensor | Photo | None:
+    def given(
+        self, style: OneStyle | None, size: tuple[int, int], reader: Reader | None = None
+    ) -> Tensor | Photo | None:
         """What is given as style of one map: a checked vector (1, style_dim), a photo, or None.
 
         Args:
             style: a vector, a photo, a mix, or None; see :class:`RegionStyles` for a model with a code for each region.
-            size: (H, W) of the map.
-            padded: of the map as the generator sees it.
+            size: (H, W) of the map, before it is padded.
+            reader: of the same model; reads the label maps that come with photos.
         """
         if style is None:
             return None
         photo = style if isinstance(style, Mix | LabelledPhoto) else _vector_or_photo(style)
         if self.regions is not None and not isinstance(photo, Mix):
-            return self.regions.given(photo, size, padded)
+            return self.regions.given(photo, size, reader)
         if isinstance(photo, Mix | LabelledPhoto | Tensor):
             return self.latent(photo)[None]
         if isinstance(self.encoder, InstanceEncoder):
-            return fitted_photo(photo_pixels(photo), size, padded, self.resize)
+            return fitted_photo(photo_pixels(photo), size, self.resize)
         return photo
 
     def choose(
@@ -188,18 +194,18 @@ class Styles:
         # The first picture is the photo's style itself, the others are drawn around it.
         return [mean, *(mean + z * torch.exp(0.5 * logvar) for z in drawn[1:] if z is not None)]
 
-    def vectors(self, features: Features | None, ids: Tensor, label: Callable[[int | str], int]) -> dict[int, Tensor]:
+    def vectors(self, features: Features | None, ids: Tensor, reader: Reader) -> dict[int, Tensor]:
         """The features of some instances, or the style codes of some regions, checked; none where none are given.
 
         Args:
             features: see :data:`i2i.instance_features.Features`.
             ids: the instance ids that there are.
-            label: the label of a class by its name.
+            reader: of the same model.
         """
         if features is None:
             return {}
         if self.regions is not None:
-            return self.regions.vectors(features, ids, label)
+            return self.regions.vectors(features, ids, reader)
         return checked_features(features, self.generator, ids)
 
     def _resampled(
@@ -218,7 +224,7 @@ class Styles:
         return [base, *(self.generator.resampled(condition, base, z, classes) for z in others if z is not None)]
 
 
-def spread(style: Style | None, maps: int, count: int, codes: bool = False) -> list[list[tuple[OneStyle | None, int]]]:
+def spread(style: Style | None, maps: int, count: int, codes: int = 0) -> list[list[tuple[OneStyle | None, int]]]:
     """For each map its styles, and how many pictures each of them is for.
 
     Args:
@@ -226,14 +232,16 @@ def spread(style: Style | None, maps: int, count: int, codes: bool = False) -> l
             there is one map and a count of 1, any number, which all get a picture.
         maps: how many maps there are.
         count: pictures of each map.
-        codes: whether one style is a table of codes, and not a vector.
+        codes: where one style is a table of codes, and not a vector: how long a code is; else 0.
 
     Raises:
         InputError: as many styles as there are neither maps nor pictures.
     """
     several = isinstance(style, Sequence) and not isinstance(style, str)
     if isinstance(style, Tensor | np.ndarray):
-        several = style.ndim == 2 + codes and isinstance(_vector_or_photo(style.ravel()), Tensor)
+        several = style.ndim == 2 + bool(codes) and isinstance(_vector_or_photo(style.ravel()), Tensor)
+        if several and codes and isinstance(style, np.ndarray):  # or is it a photo in floating-point numbers?
+            several = style.shape[2] == codes or style.shape[2] != 3
     if not several:
         return [[(style, count)] for _ in range(maps)]  # type: ignore[list-item]
     styles: list[OneStyle] = list(style)  # type: ignore[arg-type]
@@ -248,17 +256,24 @@ def spread(style: Style | None, maps: int, count: int, codes: bool = False) -> l
 
 
 def _vector_or_photo(style: Latent | Photo) -> Tensor | Photo:
-    """A tensor or a row of floating-point numbers as a tensor, which is to be a style vector; else it is a photo."""
-    if isinstance(style, np.ndarray) and style.ndim == 1 and np.issubdtype(style.dtype, np.floating):
-        return torch.from_numpy(np.ascontiguousarray(style))
+    """A tensor, or a row or table of floating-point numbers as one, which is to be a style; else it is a photo."""
+    if isinstance(style, np.ndarray) and style.ndim in (1, 2) and np.issubdtype(style.dtype, np.floating):
+        return torch.from_numpy(style.astype(np.float64, order="C"))
     return cast(Tensor | Photo, style)
 
 
 def random_of(seed: int | None) -> torch.Generator:
-    """Where styles are drawn from; of the CPU, so that a seed gives the same on every device. None: of no seed."""
+    """Where styles are drawn from; of the CPU, so that a seed gives the same on every device. None: of no seed.
+
+    Raises:
+        InputError: a seed that is no integer of 64 bits, signed or not.
+    """
     random = torch.Generator()
     if seed is None:
         random.seed()
     else:
-        random.manual_seed(seed)
+        number = whole_number(seed, "the seed")
+        if not -(2**63) <= number < 2**64:
+            raise InputError(f"the seed is {number}; allowed are integers of 64 bits, {-(2**63)} to {2**64 - 1}")
+        random.manual_seed(number)
     return random

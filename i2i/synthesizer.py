@@ -17,7 +17,7 @@ from i2i.condition import Condition, Semantics
 from i2i.data.conditions import Images
 from i2i.data.label_maps import LabelMaps, OneMap
 from i2i.data.transforms import Resize
-from i2i.device import check_dtype, choose_device
+from i2i.device import check_dtype, choose_device, for_inference
 from i2i.drawing import Drawing
 from i2i.errors import InputError
 from i2i.instance_features import Features, fitted_photo
@@ -26,9 +26,9 @@ from i2i.latents import Way, interpolated, moved
 from i2i.model_folder import load_parts
 from i2i.nn.generator import Generator
 from i2i.nn.style import Encoder
+from i2i.numbers import whole_number
 from i2i.photos import Photo, photo_pixels
 from i2i.pictures import Pixels, from_pixels, to_pixels
-from i2i.pixels import padded
 from i2i.reader import Reader
 from i2i.semantics import LabelSemantics
 from i2i.styles import OneStyle, Style, Styles, random_of, spread
@@ -50,7 +50,8 @@ class Synthesizer:
     (1, 96, 160, 3)
 
     Args:
-        generator: called as ``generator(semantics, style)``.
+        generator: called as ``generator(semantics, style)``. It is copied, as the encoder is: a network that is being
+            trained stays as it is, and what it learns later does not change the pictures.
         semantics: how labels or images become the generator's condition.
         encoder: photo -> (mean, log variance) of the style, for models that have one.
         encoding: how label files become labels.
@@ -83,9 +84,8 @@ class Synthesizer:
         check_dtype(dtype, self.device)
         if not 0 <= keep < float("inf"):
             raise InputError(f"keep is {keep}; it is a number of GiB, 0 or more")
-        generator = generator.to(self.device).eval().requires_grad_(False)
-        self.generator = generator.fold(dtype)
-        self.encoder = None if encoder is None else encoder.to(self.device).eval().requires_grad_(False)
+        self.generator = for_inference(generator, self.device).fold(dtype)
+        self.encoder = None if encoder is None else for_inference(encoder, self.device)
         self.semantics = semantics
         self.encoding = encoding
         self.resize = resize
@@ -175,19 +175,20 @@ class Synthesizer:
             InputError: a label out of range, sizes that differ or do not fit, a style the model cannot take, an unknown
                 class, or a memory that does not suffice.
         """
+        count = whole_number(count, "count")
         if count < 1:
             raise InputError(f"count is {count}; it is a number of pictures a map, at least 1")
         classes = [self._reader.label_of(name) for name in resample]
         batch = self._reader.batch(labels, instances)
         number, size = len(batch[0][1]), (batch[0][1].shape[-2], batch[0][1].shape[-1])
-        wanted = self._styles.vectors(features, batch[-1][1], self._reader.label_of)
+        wanted = self._styles.vectors(features, batch[-1][1], self._reader)
         random = random_of(seed)
         pictures = []
-        for i, styles in enumerate(spread(style, number, count, self.generator.region_channels > 0)):
-            maps = {name: padded(m[i : i + 1], self.generator.multiple) for name, m in batch}
+        for i, styles in enumerate(spread(style, number, count, self.generator.region_channels)):
+            maps = {name: self.generator.padded(m[i : i + 1]) for name, m in batch}
             with self._kept.lent(maps, self._condition) as condition:
                 for one, times in styles:
-                    given = self._styles.given(one, size, condition.size)
+                    given = self._styles.given(one, size, self._reader)
                     for z in self._styles.choose(condition, given, random, times, wanted, classes):
                         pictures.append(to_pixels(self._drawing(condition, z)[:, :, : size[0], : size[1]]))
         return np.concatenate(pictures)
@@ -202,7 +203,7 @@ class Synthesizer:
         The maps are padded to a size that the generator takes, by repeating their last row and column.
         """
         batch = self._reader.batch(labels, instances)
-        return self._condition({name: padded(maps, self.generator.multiple) for name, maps in batch})
+        return self._condition({name: self.generator.padded(maps) for name, maps in batch})
 
     @torch.inference_mode()
     def style(
@@ -215,7 +216,7 @@ class Synthesizer:
             size: (H, W) of the map before it was padded.
             style, seed: as at a call.
         """
-        given = self._styles.given(style, size, condition.size)
+        given = self._styles.given(style, size, self._reader)
         return self._styles.choose(condition, given, random_of(seed), 1)[0]
 
     def read(
@@ -289,7 +290,7 @@ class Synthesizer:
         if self.encoder is None or not self.encoder.regional:
             raise InputError("this model has no features of instances or classes")
         condition = self._condition(dict(self._reader.batch(labels, instances)))
-        pixels = fitted_photo(photo_pixels(photo), condition.size, condition.size, self.resize)
+        pixels = fitted_photo(photo_pixels(photo), condition.size, self.resize)
         return self.encoder.by_region(from_pixels(pixels[None]).to(self.device), condition)
 
     def _condition(self, batch: Mapping[str, Tensor]) -> Condition:

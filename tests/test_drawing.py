@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,11 @@ def test_what_is_needed_is_taken_where_no_memory_is_given(plans: list[int], monk
 
 
 def test_a_memory_that_cannot_be_kept() -> None:
-    with pytest.raises(InputError, match=r"memory is 1e-05 GiB; a picture of 224x288 needs at least 0.0\d GiB"):
+    message = r"memory is 1e-05 GiB; a picture of 224x288 needs at least (0.0\d) GiB"
+    with pytest.raises(InputError, match=message) as refused:
         synthesizer(memory=1e-5)(LABELS)
+    told = re.search(message, str(refused.value))
+    assert told is not None and synthesizer(memory=float(told[1]))(LABELS).shape == (1, 260, 200, 3)
     for memory in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match="it is a number of GiB"):
             synthesizer(memory=memory)

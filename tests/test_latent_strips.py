@@ -133,15 +133,21 @@ def test_sheets_show_the_map_and_the_photos() -> None:
 
 def test_what_cannot_be_drawn() -> None:
     space = Telling()
+    of_numpy = latent_strips(Telling(), [(np.int64(7), np.uint8(2))], steps=2, ways=["linear"]).strips[0]
+    assert torch.equal(of_numpy.latents, torch.stack([drawn(7), drawn(2)])) and "seed 7 to seed 2" in of_numpy.title
     for wrong, message in (
         ({"steps": 1}, "steps is 1"),
         ({"count": -1}, "count is -1"),
         ({"seed": -3}, "seed is -3"),
         ({"ways": ["round"]}, "way is 'round'"),
-        ({"pairs": [(-1, 2)]}, "the seed is -1"),
+        ({"pairs": [(-1, 2)]}, "seed of a latent is -1"),
         ({"pairs": [(1, torch.zeros(4))]}, r"shape \(4,\); this model's are \(3,\)"),
         ({"pairs": [(1, np.zeros((2, 3)))]}, r"shape \(2, 3\)"),
         ({"pairs": [("nowhere.png", 1)]}, "nowhere.png"),
+        ({"pairs": [(1, torch.full((3,), torch.nan))]}, "a latent has the value nan"),
+        ({"pairs": [(np.int64(-2), 1)]}, "seed of a latent is -2"),
+        ({"count": 2.5}, "count is 2.5; it is a whole number"),
+        ({"arithmetic": Arithmetic([1], [1], 2, by=(0.0, float("nan")))}, "by has the value nan"),
         ({"arithmetic": Arithmetic([], [1], 2)}, "towards has 0"),
         ({"arithmetic": Arithmetic([1], [1], 2, by=())}, "by is empty"),
     ):

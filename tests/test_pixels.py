@@ -7,7 +7,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from i2i.pixels import Pixels
+from i2i.pixels import Pixels, padded
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 6), st.integers(1, 30))
+def test_padding_repeats_the_border_up_to_the_least_multiple(
+    height: int, width: int, multiple: int, least: int
+) -> None:
+    maps = torch.randint(0, 99, (2, height, width))
+    sides = [next(n for n in range(side, 99) if n % multiple == 0 and n >= least) for side in (height, width)]
+    expected = np.pad(maps.numpy(), [(0, 0), (0, sides[0] - height), (0, sides[1] - width)], mode="edge")
+    np.testing.assert_array_equal(padded(maps, multiple, least).numpy(), expected)
 
 
 @settings(deadline=None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from i2i.checkpoint import save_model
 from i2i.classes import ClassTable, LabelEncoding
@@ -145,8 +147,21 @@ def test_instances(by_instance: Synthesizer) -> None:
     [
         ({"style": torch.zeros(D)}, r"the style has shape \(5,\); \(4, 5\) is allowed"),
         ({"style": LabelledPhoto(photo(0), maps(0, (0, 1), 48, 80))}, r"64 x 64 pixels, its label map 80 x 48"),
-        ({"style": LabelledPhoto(photo(0), maps()[None, :, None])}, r"labels of a photo have shape \(1, 64, 1, 64\)"),
+        (
+            {"style": LabelledPhoto(photo(0), maps()[None, :, None])},
+            r"map of a style photo: labels have shape \(1, 64, 1, 64\)",
+        ),
         ({"style": LabelledPhoto(photo(0), maps() + 2)}, "label 4 at .* allowed are 0 to 3"),
+        ({"style": LabelledPhoto(photo(0), maps()[:0])}, "the label map of a style photo: labels have shape"),
+        ({"style": LabelledPhoto(photo(0), [maps(), maps()])}, "2 label maps are given for a style photo"),
+        ({"style": LabelledPhoto(photo(0), "nowhere.png")}, "nowhere.png: no such file"),
+        ({"style": np.zeros((3, D))}, r"the style has shape \(3, 5\); \(4, 5\) is allowed"),
+        ({"style": np.zeros((2, 3, D))}, r"the style has shape \(3, 5\); \(4, 5\) is allowed"),
+        ({"style": photo(0) / 255}, r"a style photo is \(H, W, 3\) uint8; got float64 of shape \(64, 64, 3\)"),
+        ({"style": photo(0) / 255, "count": 2}, "a style photo is .* uint8; got float64"),
+        ({"style": torch.full((CLASSES, D), torch.nan)}, "the style has the value nan; allowed are finite"),
+        ({"style": np.full((CLASSES, D), np.inf)}, "the style has the value inf"),
+        ({"features": {"sky": "photo.jpg"}}, "the vector of class 0 is 'photo.jpg'; numbers are needed"),
         ({"features": {"sea": torch.zeros(D)}}, "'sea' is no class of this model"),
         ({"features": {9: torch.zeros(D)}}, "9 is no class of this model"),
         ({"features": {"sky": [1.0, 2.0]}}, r"the features of class 0 are \[1.0, 2.0\]; 5 numbers are needed"),
@@ -156,6 +171,57 @@ def test_instances(by_instance: Synthesizer) -> None:
 def test_bad_input(synthesizer: Synthesizer, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         synthesizer(maps(), **arguments)
+
+
+def test_the_label_map_of_a_photo_comes_in_every_form(synthesizer: Synthesizer, tmp_path: Path) -> None:
+    labels, own = maps(2), maps(1, (0, 1, 3))
+    Image.fromarray(own).save(tmp_path / "map.png")
+    Image.fromarray(photo(1)).save(tmp_path / "photo.png")
+    expected = synthesizer(labels, style=LabelledPhoto(photo(1), own))
+    read_only = own.copy()
+    read_only.flags.writeable = False
+    forms: list[Any] = [own.astype(">i4"), own.astype(np.uint32), np.ascontiguousarray(own[:, ::-1])[:, ::-1], [own]]
+    forms += [read_only, torch.from_numpy(own).to(torch.uint32), tmp_path / "map.png", str(tmp_path / "map.png")]
+    forms += [Image.fromarray(own), Image.open(tmp_path / "map.png"), Image.fromarray(synthesizer.to_rgb(own))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for form in forms:
+            assert np.array_equal(synthesizer(labels, style=LabelledPhoto(photo(1), form)), expected)
+    both = LabelledPhoto(tmp_path / "photo.png", tmp_path / "map.png")
+    assert np.array_equal(synthesizer(labels, style=both), expected)
+    sky = synthesizer(labels, style=photo(2), features={"sky": LabelledPhoto(photo(1), own)})
+    assert np.array_equal(sky, synthesizer(labels, style=photo(2), features={"sky": both}))
+    assert np.array_equal(expected[0], synthesizer.canvas().update(labels, style=both))
+
+
+@pytest.mark.parametrize(("height", "width"), [(61, 67), (33, 50), (1, 3)])
+def test_what_a_map_is_padded_with_belongs_to_no_region(
+    synthesizer: Synthesizer, by_instance: Synthesizer, height: int, width: int
+) -> None:
+    """A photo, the features of its regions and the photo with its map are one style, at any size."""
+    labels, own = maps(2, height=height, width=width), photo(1, height, width)
+    labels[-1, :], own[-1, :] = 3, 255  # would count too often
+    found = synthesizer(labels, style=own)
+    assert np.array_equal(found, synthesizer(labels, style=LabelledPhoto(own, labels)))
+    base = LabelledPhoto(own, labels)  # for regions that are too small to have features
+    features = dict(synthesizer.instance_features(own, labels))
+    assert np.array_equal(found, synthesizer(labels, style=base, features=features))
+    ids = maps(3, height=height, width=width).astype(np.int32) * 10
+    found, features = by_instance(labels, ids, style=own), dict(by_instance.instance_features(own, labels, ids))
+    # an id in two classes is two instances, whose features cannot both be given
+    alone = {number: vector for number, vector in features.items() if len(np.unique(labels[ids == number])) == 1}
+    assert np.array_equal(found, by_instance(labels, ids, style=own, features=alone))
+
+
+def test_codes_come_back_from_a_file(synthesizer: Synthesizer, tmp_path: Path) -> None:
+    codes = torch.randn(3, CLASSES, D)
+    np.save(tmp_path / "codes.npy", codes.numpy())
+    loaded = np.load(tmp_path / "codes.npy", mmap_mode="r")
+    labels = maps(2)
+    for form in (loaded, loaded.astype(np.float64), loaded.astype(">f4"), list(loaded), np.flip(np.flip(loaded))):
+        assert np.array_equal(synthesizer(labels, style=form), synthesizer(labels, style=codes))
+    assert np.array_equal(synthesizer(labels, style=loaded[1]), synthesizer(labels, style=codes[1]))
+    assert np.array_equal(synthesizer(np.stack([labels] * 3), style=loaded), synthesizer(labels, style=codes))
 
 
 def test_several_styles_give_a_picture_each(synthesizer: Synthesizer) -> None:

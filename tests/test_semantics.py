@@ -49,6 +49,19 @@ def test_edges_are_where_a_neighbour_differs(instances: np.ndarray) -> None:
         np.testing.assert_array_equal(found.numpy(), highest != lowest)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64])
+def test_unsigned_maps_are_those_of_signed_ones(dtype: torch.dtype) -> None:
+    labels, ids = torch.randint(0, CLASSES, (2, 5, 7)), torch.randint(0, 60_000, (2, 5, 7))
+    expected = SemanticMap.from_labels(labels, CLASSES, ids)
+    for found in (
+        SemanticMap.from_labels(labels.to(dtype), CLASSES, ids.to(dtype)),
+        SemanticMap.from_labels(labels.to(dtype).numpy(), CLASSES, ids.to(dtype).numpy()),
+    ):
+        assert torch.equal(found.dense(), expected.dense()) and torch.equal(found.edges, expected.edges)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"label {CLASSES} at image 0, row 0, column 0"):
+        SemanticMap.from_labels(torch.full((1, 2, 2), CLASSES).to(dtype), CLASSES)
+
+
 def test_large_instance_ids() -> None:
     ids = torch.tensor([[[33007, 33008, 33008]]], dtype=torch.int32)
     edges = SemanticMap.from_labels(torch.zeros(1, 1, 3, dtype=torch.uint8), 1, ids).edges

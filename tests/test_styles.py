@@ -89,12 +89,40 @@ def test_arithmetic_of_photos(synthesizer: Synthesizer, photos: list[np.ndarray]
         ({"style": []}, "0 styles are given"),
         ({"style": torch.zeros(2, 5)}, r"the style has shape \(5,\); allowed are \(4,\)"),
         ({"style": Mix(torch.zeros(4), torch.ones(4), 1.5)}, "weight of a mix is 1.5"),
+        ({"style": Mix(torch.zeros(4), torch.ones(4), "0.5")}, "the weight of a mix is '0.5'; numbers are needed"),
+        ({"style": torch.full((4,), torch.nan)}, "the style has the value nan; allowed are finite numbers"),
+        ({"style": np.array([0, 0, np.inf, 0])}, "the style has the value inf"),
+        ({"style": np.full(4, 1e300)}, "the style has the value inf"),
         ({"style": "nowhere.jpg"}, "nowhere.jpg: no such file"),
+        ({"count": 2.0}, "count is 2.0; it is a whole number"),
+        ({"seed": 2**64}, f"the seed is {2**64}; allowed are integers of 64 bits"),
+        ({"seed": -(2**63) - 1}, "allowed are integers of 64 bits, -9223372036854775808 to 18446744073709551615"),
+        ({"seed": 1.5}, "the seed is 1.5; it is a whole number"),
+        ({"seed": "a"}, "the seed is 'a'; it is a whole number"),
     ],
 )
 def test_what_is_no_style(synthesizer: Synthesizer, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         synthesizer(LABELS, **arguments)
+
+
+def test_seeds_of_every_integer_type(synthesizer: Synthesizer) -> None:
+    expected = synthesizer(LABELS, seed=3)
+    for seed in (np.int64(3), np.uint8(3), torch.tensor(3)):
+        assert np.array_equal(synthesizer(LABELS, seed=seed), expected)
+        assert np.array_equal(synthesizer.canvas().update(LABELS[0], seed=seed), expected[0])
+    for seed in (-(2**63), -1, 2**64 - 1):
+        assert synthesizer(LABELS[0], seed=seed).shape == (1, 40, 56, 3)
+    with pytest.raises(InputError, match=r"the seed is 1\.5"):
+        synthesizer.canvas().update(LABELS[0], seed=1.5)  # type: ignore[arg-type]
+
+
+def test_nothing_leads_to_latents_that_are_not_finite(synthesizer: Synthesizer, photos: list[np.ndarray]) -> None:
+    for by in (float("nan"), float("-inf")):
+        with pytest.raises(InputError, match=f"by has the value {by}; allowed are finite numbers"):
+            synthesizer.move(photos[0], [photos[1]], [photos[2]], by)
+    with pytest.raises(InputError, match=r"n is 2\.5; it is a whole number"):
+        synthesizer.interpolate(photos[0], photos[1], 2.5)  # type: ignore[arg-type]
 
 
 def test_a_model_without_style_has_no_latents() -> None:

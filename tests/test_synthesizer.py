@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from i2i.errors import InputError
 from i2i.nn.encoder import StyleEncoder
 from i2i.nn.oasis import OASISGenerator
 from i2i.nn.spade import SPADEGenerator
+from i2i.nn.unet import UNetGenerator
 from i2i.semantics import LabelSemantics
 from i2i.synthesizer import Synthesizer
 
@@ -110,6 +113,9 @@ def test_labels_alone_are_enough_for_a_model_with_edges(tmp_path: Path) -> None:
     labels = maps(1)
     assert np.array_equal(synthesizer(labels), synthesizer(labels, instances=labels.astype(np.uint16)))
     assert not np.array_equal(synthesizer(labels), synthesizer(labels, instances=np.zeros_like(labels)))
+    for kind in (torch.uint16, torch.uint32, torch.uint64):
+        own = torch.from_numpy(labels).to(kind)
+        assert np.array_equal(synthesizer(labels), synthesizer(own, instances=own))
     with pytest.raises(InputError, match="instances have shape"):
         synthesizer(labels, instances=labels[:, :32])
 
@@ -137,6 +143,25 @@ def test_a_model_without_style_takes_none(plain: Synthesizer) -> None:
         plain(maps(1), style=np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(InputError, match="all pictures of a map would be the same"):
         plain(maps(1), count=2)
+
+
+def test_networks_that_are_given_stay_as_they_are() -> None:
+    """So that pictures can be made in the middle of a training."""
+    torch.manual_seed(0)
+    generator = SPADEGenerator(CLASSES, 6, width=2, hidden=8, base_size=(2, 2), gain=1.0)
+    unet, encoder = UNetGenerator(CLASSES, width=2, depth=4), StyleEncoder(6, width=4, size=16, gain=1.0)
+    for network, style in ((generator, encoder), (unet, None)):
+        before = copy.deepcopy(network.state_dict())
+        synthesizer = Synthesizer(network, LabelSemantics(CLASSES), style)
+        first = synthesizer(maps(1), seed=0)
+        for part in [network, *([style] if style is not None else [])]:
+            assert part.training and all(parameter.requires_grad for parameter in part.parameters())
+        assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.mul_(2)
+        assert np.array_equal(synthesizer(maps(1), seed=0), first)
+        assert not np.array_equal(Synthesizer(network, LabelSemantics(CLASSES), style)(maps(1), seed=0), first)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
@@ -188,6 +213,44 @@ def test_cityscapes_names_are_understood(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("labels", "out", "flags"),
+    [
+        ("maps", "maps", []),
+        ("maps/a.png", "maps", []),
+        ("maps", "photos", ["--style", "photos/a.png"]),
+        ("maps", "maps/../ids", ["--instances", "ids"]),
+        ("maps/a.png", "photos", ["--count", "2", "--region", "sky", "photos/a_1.png", "maps/b.png"]),
+    ],
+)
+def test_no_file_that_is_read_is_overwritten(
+    folder: Path,
+    labels: str,
+    out: str,
+    flags: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    for copied in ("ids", "photos"):
+        shutil.copytree("maps", copied)
+    shutil.copy("photos/a.png", "photos/a_1.png")
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    assert main(["synthesize", "nowhere.ckpt", labels, out, *flags]) != 0  # known before the model is read
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "would take its place" in error and out in error
+    assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
+
+
+def test_a_bad_map_among_many_is_known_before_the_first_picture(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.full((64, 64), 77, np.uint8)).save(folder / "maps/z.png")
+    assert main(["synthesize", str(folder / "model.ckpt"), str(folder / "maps"), str(folder / "out")]) != 0
+    assert "z.png: label 77 is out of range" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"model": "nowhere.ckpt"}, "nowhere.ckpt: no such file"),
@@ -198,6 +261,7 @@ def test_cityscapes_names_are_understood(folder: Path) -> None:
         ({"labels": "far.png"}, "far.png: label 77 is out of range; allowed are 0 to 3"),
         ({"flags": "--device=cuda:99"}, "'cuda:99' cannot be used here"),
         ({"flags": "--count=0"}, "--count is 0"),
+        ({"flags": f"--seed={10**22}"}, f"the seed is {10**22}; allowed are integers of 64 bits"),
         ({"flags": "--style=nowhere.jpg"}, "nowhere.jpg"),
         ({"flags": "--memory=0"}, "memory is 0.0; it is a number of GiB greater than 0"),
         ({"flags": "--memory=1e-6"}, "memory is 1e-06 GiB; a picture of 64x64 needs at least"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from rich.progress import track
+from torch import Tensor
 
 from i2i.commands.arguments import Parser
 from i2i.data.files import list_images
@@ -28,26 +29,60 @@ def run(arguments: Sequence[str]) -> int:
     if options.style_labels is not None and options.style is None:
         raise InputError("--style-labels is the label map of the --style photo, and there is none")
     resample = [_class(name) for name in options.resample]
-    maps = _maps(options.labels)
+    maps, out = _maps(options.labels), Path(options.out)
+    instances = _instances(maps, options.instances)
+    given = [options.style, options.style_labels, *(Path(name) for region in options.region for name in region[1:])]
+    _check_names(out, maps, options.count, [*instances.values(), *(path for path in given if path is not None)])
     dtype = None if options.dtype is None else getattr(torch, options.dtype)
     synthesizer = Synthesizer.load(
         options.model, device=options.device, ema=not options.raw, dtype=dtype, memory=options.memory
     )
+    if len(maps) > 1:
+        _check_style(synthesizer, options, len(maps))
     style: Path | LabelledPhoto | None = options.style
     if options.style_labels is not None:
         style = _labelled(synthesizer, options.style, options.style_labels)
     regions = {_class(name): _labelled(synthesizer, Path(photo), Path(map)) for name, photo, map in options.region}
-    out = Path(options.out)
-    instances = _instances(maps, options.instances)
+
+    def read(path: Path) -> tuple[Tensor, Tensor | None]:
+        return synthesizer.read(path, instances.get(_name(path)), own_size=options.own_size)
+
+    if len(maps) > 1:  # a bad map is known before the pictures of those before it are made
+        for path in track(maps, description="Reading the maps"):
+            read(path)
     for path in track(maps, description=f"Synthesising into {out}"):
-        of_map = instances.get(_name(path))
-        labels, ids = synthesizer.read(path, of_map, own_size=options.own_size)
+        labels, ids = read(path)
         choices = {"seed": options.seed, "count": options.count, "resample": resample}
         photos = synthesizer(labels, ids, style=style, features=regions or None, **choices)
-        for number, photo in enumerate(photos):
-            write_png(out / (f"{_name(path)}.png" if options.count == 1 else f"{_name(path)}_{number}.png"), photo)
+        for name, photo in zip(_pictures(path, options.count), photos, strict=True):
+            write_png(out / name, photo)
     print(f"{len(maps) * options.count} pictures in {out}")
     return 0
+
+
+def _pictures(path: Path, count: int) -> list[str]:
+    """The names of the pictures of a map."""
+    return [f"{_name(path)}.png"] if count == 1 else [f"{_name(path)}_{number}.png" for number in range(count)]
+
+
+def _check_names(out: Path, maps: Sequence[Path], count: int, others: Sequence[Path]) -> None:
+    """Raise :class:`InputError` where a picture would take the place of a file that is read."""
+    given = {path.resolve() for path in [*maps, *others]}
+    written = (out / name for path in maps for name in _pictures(path, count))
+    lost = next((path for path in written if path.resolve() in given), None)
+    if lost is not None:
+        raise InputError(f"{lost} is read, and a picture would take its place; name another folder than {out}")
+
+
+def _check_style(synthesizer: Synthesizer, options: argparse.Namespace, maps: int) -> None:
+    """Raise :class:`InputError` where one photo is taken for that of each of several maps."""
+    if options.style is None or options.style_labels is not None or not synthesizer.generator.regional:
+        return
+    way = "name its own label map with --style-labels" if synthesizer.generator.region_channels else "name that map"
+    raise InputError(
+        f"--style {options.style}: this model takes the style of each region, and a photo shows those of one map, "
+        f"while there are {maps}; {way}"
+    )
 
 
 def _class(name: str) -> int | str:

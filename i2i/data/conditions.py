@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from i2i.data.files import image_pixels, read_image
+from i2i.data.files import given_pixels, read_image
 from i2i.data.preparation import photo_tensor
 from i2i.data.transforms import Resize
 from i2i.errors import InputError
@@ -26,8 +26,9 @@ Images = OneImage | Sequence[OneImage]
 def image_batch(given: Tensor | Images, channels: int, resize: Resize | None = None) -> Tensor:
     """(N, channels, H, W) float32 in [-1, 1].
 
-    PIL images and files are converted to ``channels``, see :func:`i2i.data.files.image_pixels`. Arrays and tensors say
-    nothing of what their channels mean, so they must have as many as the model takes.
+    PIL images and files are turned as their EXIF data say and converted to ``channels``, see
+    :func:`i2i.data.files.image_pixels`. Arrays and tensors say nothing of what their channels mean, so they must have
+    as many as the model takes.
 
     Args:
         given: (N, H, W, C) or (H, W, C) uint8, for one channel also (H, W); PIL images; files; several of them of one
@@ -60,7 +61,7 @@ def _pixels(image: OneImage, channels: int, resize: Resize | None) -> NDArray[np
         pixels = read_image(image, channels)
         return pixels if resize is None else resize.apply_photo(pixels)
     if isinstance(image, Image.Image):
-        return image_pixels(image, channels, "the image")
+        return given_pixels(image, channels, "the image")
     if not isinstance(image, np.ndarray):
         raise InputError(f"an image is given as a {type(image).__name__}; allowed are arrays, PIL images and files")
     array = image[:, :, None] if image.ndim == 2 and channels == 1 else image

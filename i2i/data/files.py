@@ -41,6 +41,27 @@ def read_image(path: str | Path, channels: int) -> NDArray[np.uint8]:
     return image_pixels(_open(path), channels, path)
 
 
+def given_pixels(image: Image.Image, channels: int, name: str) -> NDArray[np.uint8]:
+    """An opened image as (H, W, channels) uint8: the same as :func:`read_image` makes of its file.
+
+    Raises:
+        InputError: as :func:`image_pixels`, or its file, of which the pixels may still have to be read, is damaged.
+    """
+    try:
+        image.load()
+        turned = upright(image)
+    except Exception as error:  # decoders raise whatever damaged bytes lead them to
+        raise InputError(f"{name}: cannot be read as an image ({_reason(error)})") from error
+    return image_pixels(turned, channels, name)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A copy that is turned as its EXIF data say; of its format and information nothing is lost."""
+    turned = ImageOps.exif_transpose(image)
+    turned.format, turned.info = image.format, image.info
+    return turned
+
+
 def image_pixels(image: Image.Image, channels: int, name: str | Path) -> NDArray[np.uint8]:
     """An image as (H, W, channels) uint8, whatever channels and depth it has itself.
 
@@ -172,10 +193,7 @@ def _open(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            kind, info = image.format, image.info
-            turned = ImageOps.exif_transpose(image)
-            turned.format, turned.info = kind, info
-            return turned
+            return upright(image)
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
         raise _unreadable(path, error) from error
 
@@ -187,7 +205,11 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
         return InputError(f"{path} is a folder; an image file is expected")
     if isinstance(error, UnidentifiedImageError):
         return InputError(f"{path}: not an image file that can be read")
-    return InputError(f"{path}: cannot be read as an image ({' '.join(str(error).split()) or type(error).__name__})")
+    return InputError(f"{path}: cannot be read as an image ({_reason(error)})")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def png_grey_depth(path: str | Path) -> int:

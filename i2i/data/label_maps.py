@@ -129,8 +129,12 @@ def _tensor(given: OneMap, what: str) -> Tensor:
         raise InputError(
             f"a {type(given).__name__} is among the {what}; arrays, tensors, PIL images, files are allowed"
         )
+    if isinstance(given, Tensor) and given.dtype in (torch.uint16, torch.uint32, torch.uint64):
+        given = given.cpu().numpy()
     if isinstance(given, np.ndarray):
-        if given.dtype in (np.uint32, np.uint64):  # types for which PyTorch has hardly any operation
+        if given.dtype.kind == "u" and given.dtype.itemsize > 2:  # types for which PyTorch has hardly any operation
+            if given.size and given.max() > np.iinfo(np.int64).max:
+                raise InputError(f"{what} hold {given.max()}; ids of up to {np.iinfo(np.int64).max} can be read")
             given = given.astype(np.int64)
         given = map_tensor(given.astype(given.dtype.newbyteorder("=")))
     one = given[0] if given.dim() == 3 and len(given) == 1 else given

@@ -15,7 +15,6 @@ from i2i.metrics.collected import key
 from i2i.nn.generator import Generator
 from i2i.nn.style import Encoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
-from i2i.pixels import padded
 from i2i.styles import Styles
 from i2i.synthesizer import Synthesizer
 
@@ -158,8 +157,7 @@ class Painter:
     def condition(self, batch: Mapping[str, Any], index: int) -> Condition:
         """What the generator is conditioned on for one map of a batch, padded to a size that it takes."""
         one = {name: batch[name][index : index + 1] for name in ("labels", "instances", "condition") if name in batch}
-        multiple = self.generator.multiple
-        return self.semantics.read({name: padded(m, multiple).to(self.device) for name, m in one.items()})
+        return self.semantics.read({name: self.generator.padded(m).to(self.device) for name, m in one.items()})
 
     def _choose(self, condition: Condition, batch: Mapping[str, Any], index: int, samples: int) -> list[Tensor | None]:
         name = batch["name"][index]
@@ -170,7 +168,7 @@ class Painter:
                 raise InputError(f"{name}: no photo, whose style its picture could have")
             photo = to_pixels(batch["photo"][index : index + 1])[0]
         height, width = _maps(batch).shape[-2:]
-        style = self._styles.given(photo, (height, width), condition.size)
+        style = self._styles.given(photo, (height, width))
         return self._styles.choose(condition, style, random, samples)
 
 

@@ -17,7 +17,6 @@ from i2i.errors import InputError
 from i2i.nn.generator import Generator
 from i2i.nn.statistics import batch_norms, recalculate_statistics
 from i2i.nn.style import Encoder
-from i2i.pixels import padded
 from i2i.recipe import difference, recipe
 
 
@@ -88,7 +87,7 @@ def _inputs(
 ) -> Iterator[tuple[Condition, Tensor | None]]:
     for batch in loader:
         tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
-        on_device = {name: padded(value, generator.multiple).to(device) for name, value in tensors.items()}
+        on_device = {name: generator.padded(value).to(device) for name, value in tensors.items()}
         condition = semantics.read(on_device)
         if encoder is None:
             yield condition, generator.draw(condition, random)

@@ -14,7 +14,7 @@ from i2i.foundations.condition import ClassCondition, ClassSemantics
 from i2i.foundations.latent import LatentGenerator
 from i2i.model_folder import load_parts
 from i2i.nn.style import Encoder
-from i2i.seeds import seed_number
+from i2i.numbers import seed_number
 
 
 class Sampler:

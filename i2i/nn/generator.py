@@ -15,6 +15,7 @@ from i2i.errors import InputError
 from i2i.label_regions import RegionKind
 from i2i.nn.style import Encoder
 from i2i.pattern_plan import PatternPlan
+from i2i.pixels import padded
 
 
 class Generator(nn.Module):
@@ -28,6 +29,7 @@ class Generator(nn.Module):
         regions: what a region is there; None for a network without.
         num_classes: classes of the label maps, where the network has parts for each of them; else 0.
         multiple: height and width of a condition must be multiples of this.
+        least: and not less than this.
     """
 
     style_dim: int | None = None
@@ -36,6 +38,7 @@ class Generator(nn.Module):
     regions: RegionKind | None = None
     num_classes: int = 0
     multiple: int = 1
+    least: int = 1
 
     @property
     def regional(self) -> bool:
@@ -45,6 +48,10 @@ class Generator(nn.Module):
     @abstractmethod
     def forward(self, condition: Any, style: Tensor | None = None) -> Tensor:
         """Conditions of size (H, W) and their styles, where the network takes some -> (N, 3, H, W) in [-1, 1]."""
+
+    def padded(self, maps: Tensor) -> Tensor:
+        """(…, H, W) with the last row and column repeated until the network takes the size."""
+        return padded(maps, self.multiple, self.least)
 
     def draw(self, condition: Condition, random: torch.Generator | None = None) -> Tensor | None:
         """A random style for each map of the batch; None for a network that takes none.

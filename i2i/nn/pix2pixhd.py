@@ -76,10 +76,10 @@ class _Pix2PixHDGenerator(Generator):
                 f"the generator takes {self.label_channels}"
             )
         height, width = condition.size
-        if height % self.multiple or width % self.multiple or min(height, width) < 2 * self.multiple:
+        if height % self.multiple or width % self.multiple or min(height, width) < self.least:
             raise InputError(
                 f"the label map is {height} x {width}; this generator needs height and width to be multiples of "
-                f"{self.multiple}, and at least {2 * self.multiple}"
+                f"{self.multiple}, and at least {self.least}"
             )
         wanted = (condition.batch, self.feature_channels, height, width)
         if self.feature_channels and (style is None or tuple(style.shape) != wanted):
@@ -123,6 +123,7 @@ class GlobalGenerator(_Pix2PixHDGenerator):
         self.label_channels = label_channels
         self.feature_channels = feature_channels
         self.multiple = 1 << downsamplings
+        self.least = 2 * self.multiple  # for what is padded by reflection at the smallest size
         self.trunk = ResidualTrunk(label_channels + feature_channels, width, downsamplings, blocks, norm)
         self.last = last_layer(width, 3)
         initialise(self, init, gain)
@@ -187,6 +188,7 @@ class LocalEnhancer(_Pix2PixHDGenerator):
         self.label_channels = label_channels
         self.feature_channels = feature_channels
         self.multiple = 1 << (coarse_downsamplings + levels)
+        self.least = 2 * self.multiple
         channels = label_channels + feature_channels
         self.coarse = ResidualTrunk(channels, width << levels, coarse_downsamplings, coarse_blocks, norm)
         self.enhancers = nn.ModuleList(

@@ -99,3 +99,13 @@ def test_generator_and_encoder_must_agree(pairs: Path, tmp_path: Path, capsys: p
     fit = ["fit", "-c", CONF, "--data.source.root", str(pairs), "--run", str(tmp_path / "run")]
     assert main([*fit, "--model.encoder.region_channels", "5"]) != 0
     assert "gives codes of 5 numbers by class, the generator takes codes of 4" in capsys.readouterr().err
+
+
+def test_one_photo_is_not_that_of_several_maps(
+    run: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, photo = str(run / "checkpoints/last.ckpt"), str(pairs / "photos/view1.jpg")
+    assert main(["synthesize", model, str(pairs / "labels"), str(tmp_path / "out"), "--style", photo]) != 0
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "there are 6; name its own label map with --style-labels" in error
+    assert main(["synthesize", model, str(pairs / "labels/view1.png"), str(tmp_path / "out"), "--style", photo]) == 0

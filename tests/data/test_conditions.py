@@ -57,6 +57,16 @@ def test_one_rule_converts_files_and_pil_images(tmp_path: Path) -> None:
             assert pixel(Image.fromarray(array), channels) == expected
 
 
+def test_opened_images_are_turned_as_their_files_are(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "image.png", exif=exif)
+    expected = image_batch(np.ascontiguousarray(np.rot90(pixels, 3)), 3)
+    for given in (tmp_path / "image.png", Image.open(tmp_path / "image.png")):
+        torch.testing.assert_close(image_batch(given, 3), expected)
+
+
 @pytest.mark.parametrize(
     ("given", "channels", "text"),
     [

@@ -36,6 +36,7 @@ def forms(folder: Path) -> list[Any]:
     wide = Image.fromarray(IDS.astype(np.uint16))
     arrays: list[Any] = [LABELS, LABELS.astype(">u2"), LABELS.astype(np.uint32), np.asfortranarray(LABELS)[None]]
     tensors: list[Any] = [torch.from_numpy(LABELS), torch.from_numpy(LABELS)[None, None].long()]
+    tensors += [torch.from_numpy(LABELS).to(kind) for kind in (torch.uint16, torch.uint32, torch.uint64)]
     images: list[Any] = [Image.fromarray(IDS), palette, wide, Image.fromarray(COLOURS), Image.open(folder / "ids.png")]
     files: list[Any] = [folder / "ids.png", str(folder / "palette.png"), folder / "colours.png"]
     return [*arrays, *tensors, *images, *files]
@@ -115,6 +116,9 @@ def test_opened_pngs_of_few_bits_keep_their_ids(tmp_path_factory: Any, depth: in
         (LABELS, LABELS[:3], r"instances have shape \(3, 9\), the labels \(6, 9\)"),
         (5, None, "labels are a int; allowed are arrays"),
         ([5], None, "a int is among the labels"),
+        (np.full((2, 2), 2**63, np.uint64), None, "labels hold 9223372036854775808; ids of up to 9223372036854775807"),
+        (torch.from_numpy(np.full((2, 2), 2**64 - 1, np.uint64)), None, "labels hold 18446744073709551615"),
+        (LABELS, np.full((6, 9), 2**63, np.uint64), "instances hold 9223372036854775808"),
         (Image.fromarray(LABELS), None, "the label map: label 0, 1, 2 is out of range; allowed are 7, 11, 250"),
         (Image.fromarray(COLOURS + 60), None, r"the label map: colour \(.*\) is no class"),
         (Image.new("F", (3, 3)), None, "mode F is not a label map"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from i2i.foundations.convolutional import ConvolutionalEncoder, DCGANGenerator
 from i2i.foundations.latents import SampleLatents
 from i2i.foundations.plots import FAKE
 from i2i.foundations.sampler import Sampler
+from i2i.latent_space import latent_at
 from i2i.latent_strips import Arithmetic, latent_strips
 from i2i.latents import mixed
 from i2i.pictures import to_pixels
@@ -46,6 +48,21 @@ def test_ends_of_images_are_plain_samples_to_the_bit(digits: Sampler) -> None:
         expected = torch.cat([digits.decode(z, [label]) for z in (a, middle[None], b)])
         assert np.array_equal(row.pictures, grey(expected))
     assert not np.array_equal(found.strips[0].pictures, found.strips[2].pictures)
+
+
+@pytest.mark.parametrize("draw", ["latents", "sample", "latent_at"])
+def test_latents_are_drawn_by_seeds_of_64_bits(draw: str) -> None:
+    sampler = Sampler(ConnectedGenerator([2], style_dim=3), ClassSemantics())
+
+    def drawn(seed: Any) -> Tensor:
+        if draw == "latent_at":
+            return latent_at(SampleLatents(sampler), seed)
+        return sampler.latents(1, seed) if draw == "latents" else sampler.sample(1, seed)
+
+    assert torch.equal(drawn(5), drawn(np.int64(5))) and torch.isfinite(drawn(2**64 - 1)).all()
+    for seed in (2**70, -1):
+        with pytest.raises(InputError, match=f"the seed.* is {seed}; allowed are integers of 64 bits, 0 to"):
+            drawn(seed)
 
 
 def test_a_photo_is_found_by_the_encoder_as_a_grey_square_from_its_middle(digits: Sampler) -> None:
