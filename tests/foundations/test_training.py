@@ -75,6 +75,12 @@ def test_an_interrupted_run_goes_on_exactly(tmp_path: Path) -> None:
     assert differences(whole, broken) == []
 
 
+def test_a_gradient_penalty_goes_with_dropout(tmp_path: Path) -> None:
+    penalty = "--model.objective.regularizers+=i2i.losses.regularization.GradientPenalty"
+    assert fit("gan_sine", tmp_path / "run", "--trainer.max_epochs", "1", penalty) == 0
+    assert float(rows(tmp_path / "run")[0]["discriminator/gradient_penalty"]) > 0
+
+
 FEW_LEFT_OUT = "too few for the measures missed and closeness, which need 6: they are left out"
 
 
