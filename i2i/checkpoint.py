@@ -11,8 +11,8 @@ import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -204,7 +204,7 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
         InputError: it cannot be written: the disk is full, the folder read-only, or the like.
     """
     path = Path(path)
-    try:
+    with telling_why(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Only the beginning of the name, since names have at most 255 bytes.
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=_UNFINISHED)
@@ -222,11 +222,25 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
             Path(temporary).unlink(missing_ok=True)
             raise
         _flush_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # torch hides the reason behind an error of its own
+
+
+@contextmanager
+def telling_why(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system, while a file or a folder is written, into what the user has to mend.
+
+    Args:
+        path: what is written; whatever is there already is not touched before the end.
+
+    Raises:
+        InputError: in place of the system's error, or of one of torch, which hides the reason behind its own.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
         reason = _os_error(error)
         if reason is None:
             raise
-        before = "; what was there before is untouched" if path.exists() else ""
+        before = "; what was there before is untouched" if os.path.lexists(path) else ""
         raise InputError(f"{path}: cannot be written: {reason.strerror or reason}{before}") from error
 
 

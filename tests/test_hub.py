@@ -95,6 +95,9 @@ def test_a_private_repository(hub: FakeHub, folder: Path) -> None:
         (["push", "FOLDER", "me/spade@v1"], None, "me/spade@v1: a model is pushed to a repository, owner/name"),
         (["push", "FOLDER", "me/sp..ade"], None, "me/sp..ade: no name of a repository"),
         (["push", ".", "me/spade"], None, ".: no config.json in it"),
+        (["push", "nowhere", "me/spade"], None, "nowhere: no such folder; what is pushed is a folder that i2i export"),
+        (["push", "map.png", "me/spade"], None, "map.png: a file; what is pushed is a folder that i2i export"),
+        (["pull", "me/broken", "map.png/x"], 500, "map.png/x: cannot be written: map.png is no folder"),
         (["synthesize", "me/nothing", "map.png", "out"], None, "me/nothing: no such repository"),
     ],
 )

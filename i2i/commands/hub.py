@@ -8,6 +8,7 @@ from pathlib import Path
 
 from i2i import hub
 from i2i.commands.arguments import Parser
+from i2i.errors import InputError
 from i2i.export.folder import check_target, new_folder
 from i2i.model_folder import FILES, WEIGHTS, check_folder
 
@@ -27,6 +28,9 @@ def _push(arguments: Sequence[str]) -> int:
     parser.add_argument("--private", action="store_true", help="a repository that is made is private")
     parser.add_argument("--message", default="A model of i2i", help="of the commit")
     options = parser.parse_args(arguments)
+    if not options.folder.is_dir():
+        found = "a file" if options.folder.exists() else "no such folder"
+        raise InputError(f"{options.folder}: {found}; what is pushed is a folder that i2i export has written")
     check_folder(options.folder)
     address = hub.upload(options.folder, options.repository, FILES, options.message, options.private)
     print(f"pushed {options.folder} to {address}")

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from i2i.export.example import onnx_program, torch_program
 from i2i.export.graph import Signature
 from i2i.export.model import Model
+from i2i.export.styles import COUNT
 from i2i.metrics.result import Result
 from i2i.model_folder import CLASSES, CONFIG, ONNX, PROGRAM, WEIGHTS
 from i2i.nn.generator import Generator
@@ -57,6 +59,8 @@ def model_card(
     sections = [f"---\n{front}---", f"# {name}", _about(model), _use(model, files, signature), _files(files)]
     if signature is not None:
         sections.append(_inputs(signature))
+        if model.generator.style_dim is not None:
+            sections.append(_styles(model, files))
     sections.append(_weights(model))
     if figures.results:
         sections.append(_figures(figures))
@@ -124,7 +128,8 @@ def _style(model: Model) -> str:
     if model.generator.regional:
         return "The style of each region is that of a region of a photo, or is drawn from what was seen in training."
     if model.encoder is not None:
-        return "The style is that of a photo, a vector, or drawn at random."
+        source = "from those of the photos it was trained on" if model.encoder.draws else "at random"
+        return f"The style is that of a photo, a vector, or drawn {source}."
     if isinstance(model.generator, UNetGenerator):
         return "Its noise is dropout." if model.generator.noisy_channels else _ONE
     if family(model.generator) == "OASIS":
@@ -144,18 +149,9 @@ def _use(model: Model, files: Sequence[str], signature: Signature | None) -> str
             f"photos = synthesizer(maps{varied})  # uint8 (N, H, W, 3)\n```"
         )
     if signature is not None and ONNX in files:
-        feed = ", ".join(f'"{name}": {name}' for name in signature.names)
-        blocks.append(
-            "```python\nimport onnxruntime\n\n"
-            f'session = onnxruntime.InferenceSession("{ONNX}")\n'
-            f'(photo,) = session.run(["photo"], {{{feed}}})  # float32 (N, 3, H, W) in [-1, 1]\n```'
-        )
+        blocks.append(onnx_program(model, signature))
     if signature is not None and PROGRAM in files:
-        blocks.append(
-            "```python\nimport torch\n\n"
-            f'generator = torch.export.load("{PROGRAM}").module()\n'
-            f"photo = generator({', '.join(signature.names)})  # (N, 3, H, W) in [-1, 1]\n```"
-        )
+        blocks.append(torch_program(model, signature))
     return "\n\n".join(blocks)
 
 
@@ -177,6 +173,26 @@ def _inputs(signature: Signature) -> str:
         "within the graph, and the photos cropped back. A value that is no class is none: it is not refused."
     )
     return "\n".join(["## Inputs of the graph", "", "| input | type | shape | |", "|---|---|---|---|", *rows, "", note])
+
+
+def _styles(model: Model, files: Sequence[str]) -> str:
+    """Where a program that runs a graph has its style vectors from."""
+    told = (
+        f"`styles` in {CONFIG} are {COUNT} vectors of {model.generator.style_dim} numbers, those that i2i draws by "
+        f"the seeds 0 to {COUNT - 1}; a graph takes one for each map. "
+    )
+    if model.encoder is not None and model.encoder.draws:
+        told += (
+            "They are drawn from the styles of the photos that the model was trained on. Standard normal vectors lie "
+            "mostly between these styles, and give pictures like none of the photos."
+        )
+    else:
+        told += "They are standard normal, and any others of that distribution will do."
+    if model.encoder is not None and WEIGHTS in files:
+        told += ' The style of a photo is what the encoder says of it: `synthesizer.latent("photo.jpg")`.'
+    elif model.encoder is not None:
+        told += " The style of a photo is what the model's encoder says of it, which is not in this folder."
+    return f"## Styles\n\n{told}"
 
 
 def _weights(model: Model) -> str:

@@ -16,8 +16,10 @@ from i2i.errors import InputError
 from i2i.export.conditions import TracedMap, TracedNoise, cropped_to, edges_of, padded_to
 from i2i.export.traceable import least_side, traceable
 from i2i.image_map import ImageMap
+from i2i.model_folder import CONFIG
 from i2i.nn.generator import Generator
 from i2i.nn.oasis import OASISGenerator
+from i2i.nn.style import Encoder
 from i2i.nn.unet import UNetGenerator
 from i2i.semantics import LabelSemantics
 
@@ -74,8 +76,14 @@ class Signature:
         return {"inputs": inputs, "outputs": [output], "pads to multiples of": self.multiple, "least side": self.least}
 
 
-def signature(generator: Generator, semantics: Semantics) -> Signature:
-    """The inputs of a generator's graph."""
+def signature(generator: Generator, semantics: Semantics, encoder: Encoder | None = None) -> Signature:
+    """The inputs of a generator's graph.
+
+    Args:
+        generator: what the graph computes.
+        semantics: how it reads its condition.
+        encoder: of the same model, where it has one: it is not in the graph, but tells where styles come from.
+    """
     plane = ("batch", "height", "width")
     if isinstance(semantics, LabelSemantics):
         classes = semantics.num_classes
@@ -85,13 +93,13 @@ def signature(generator: Generator, semantics: Semantics) -> Signature:
     else:
         shape = ("batch", semantics.channels, "height", "width")
         inputs = [Input("image", "float32", shape, "image in [-1, 1]")]
-    style = _style_input(generator, semantics)
+    style = _style_input(generator, semantics, encoder)
     if style is not None:
         inputs.append(style)
     return Signature(tuple(inputs), generator.multiple, least_side(generator))
 
 
-def _style_input(generator: Generator, semantics: Semantics) -> Input | None:
+def _style_input(generator: Generator, semantics: Semantics, encoder: Encoder | None) -> Input | None:
     if isinstance(generator, OASISGenerator):
         length = generator.noise_channels
         classes = semantics.num_classes if isinstance(semantics, LabelSemantics) else 0
@@ -105,10 +113,20 @@ def _style_input(generator: Generator, semantics: Semantics) -> Input | None:
         return Input("features", "float32", shape, "features in [-1, 1] of the instance of each pixel")
     if generator.style_dim is not None:
         shape = ("batch", generator.style_dim)
-        return Input("style", "float32", shape, "style vector: standard normal, or the encoder's mean of a photo")
+        return Input("style", "float32", shape, f"style vector: one of {_styles_of(encoder)}")
     if isinstance(generator, UNetGenerator) and generator.noisy_channels:
         return Input("kept", "bool", ("batch", "kept"), _dropout(generator))
     return None
+
+
+def _styles_of(encoder: Encoder | None) -> str:
+    """Where the vectors come from that the generator was trained on."""
+    there = f"`styles` in {CONFIG}"
+    if encoder is None:
+        return f"{there}, or standard normal"
+    if encoder.draws:
+        return f"{there}, or the encoder's mean of a photo; a standard normal vector is mostly none of them"
+    return f"{there}, the encoder's mean of a photo, or standard normal"
 
 
 def _dropout(generator: UNetGenerator) -> str:
@@ -128,14 +146,15 @@ class Graph(nn.Module):
     Args:
         generator: stays as it is.
         semantics: how it reads its condition.
+        encoder: see :func:`signature`.
 
     Raises:
         InputError: a generator that cannot be traced.
     """
 
-    def __init__(self, generator: Generator, semantics: Semantics) -> None:
+    def __init__(self, generator: Generator, semantics: Semantics, encoder: Encoder | None = None) -> None:
         super().__init__()
-        self.signature = signature(generator, semantics)
+        self.signature = signature(generator, semantics, encoder)
         self.semantics = semantics
         self.generator = traceable(generator, semantics).float()
         self.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -96,8 +97,10 @@ def load_onnx(path: Path) -> Run | None:
 
 def write_program(path: Path, program: ExportedProgram) -> None:
     """Write a program of torch.export."""
+    made = io.BytesIO()  # torch ends the whole process where it cannot close a file, as on a full disk
     with _quiet():
-        torch.export.save(program, str(path))
+        torch.export.save(program, made)
+    path.write_bytes(made.getbuffer())
 
 
 def load_program(path: Path) -> Run:

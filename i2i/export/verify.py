@@ -12,6 +12,7 @@ from i2i.errors import InputError
 from i2i.export.graph import Input, signature
 from i2i.export.graph_files import Run
 from i2i.export.model import Model
+from i2i.nn.generator import drawer
 from i2i.pixels import padded
 from i2i.semantics import LabelSemantics
 
@@ -56,7 +57,7 @@ def _trial(model: Model, count: int, height: int, width: int, random: torch.Gene
     condition = semantics.read(batch)
     style = _style(model, size, inputs, random)
     if style is None:
-        style = generator.draw(condition, random)
+        style = drawer(generator, model.encoder).draw(condition, random)
     name = inputs[-1].name
     if style is not None and inputs[-1].spatial:
         given[name] = style
@@ -68,7 +69,7 @@ def _trial(model: Model, count: int, height: int, width: int, random: torch.Gene
 
 
 def _style(model: Model, size: tuple[int, int, int], inputs: Sequence[Input], random: torch.Generator) -> Tensor | None:
-    """What the graph takes for each pixel, where it does; generators draw it otherwise."""
+    """What the graph takes for each pixel, where it does; it is drawn as the model draws it otherwise."""
     last = inputs[-1]
     if last.name not in ("noise", "features") or not last.spatial:
         return None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 import i2i
@@ -21,6 +24,7 @@ from i2i.export.folder import check_target, new_folder
 from i2i.export.graph import Graph, signature
 from i2i.export.graph_files import check_packages, load_onnx, load_program, write_onnx, write_program
 from i2i.export.model import Model
+from i2i.export.styles import drawn_styles
 from i2i.export.verify import Trial, largest_difference, trials
 from i2i.model_folder import CARD, CLASSES, CONFIG, FORMAT, ONNX, PROGRAM, WEIGHTS, fingerprint
 
@@ -35,7 +39,7 @@ def check_export(model: Model, out: Path, formats: Sequence[Format], overwrite: 
     if "onnx" in formats:
         check_packages()
     if set(formats) - {"safetensors"}:
-        Graph(model.generator, model.semantics)
+        Graph(model.generator, model.semantics, model.encoder)
 
 
 def export(
@@ -59,23 +63,23 @@ def export(
         say: takes a line of news: how far each file is from the generator.
 
     Raises:
-        InputError: something else is at that place, a package is missing, the generator cannot be traced, or what was
-            written does not paint what the generator paints.
+        InputError: something else is at that place, it cannot be written, a package is missing, the generator cannot be
+            traced, or what was written does not paint what the generator paints.
     """
     check_export(model, out, formats, overwrite)
     with new_folder(out, overwrite) as folder:
         if "safetensors" in formats:
-            save_file(model.state_dict(), folder / WEIGHTS, metadata={"format": "pt"})
+            _write_weights(folder / WEIGHTS, model)
         encoding = model.encoding
         if encoding is not None:
             (folder / CLASSES).write_text(classes_csv(encoding.classes), encoding="utf-8")
         graphs = _write_graphs(model, folder, formats, say)
         weights = {file: fingerprint(folder / file) for f in formats if (folder / (file := FILE_OF[f])).exists()}
-        _write_json(folder / CONFIG, _config(model, weights, graphs))
+        _write_config(folder / CONFIG, _config(model, weights, graphs), drawn_styles(model) if graphs else None)
         if "safetensors" in formats:
             say(f"{WEIGHTS}: read again, {_compared(model, folder)} tensors are the model's own, bit by bit")
         files = [CONFIG, *weights, *([CLASSES] if encoding is not None else [])]
-        sign = signature(model.generator, model.semantics) if graphs else None
+        sign = signature(model.generator, model.semantics, model.encoder) if graphs else None
         card = model_card(out.resolve().name, model, files, sign, figures or Figures(), licence)
         (folder / CARD).write_text(card, encoding="utf-8")
 
@@ -90,6 +94,16 @@ def classes_csv(table: ClassTable) -> str:
     return text.getvalue()
 
 
+def _write_weights(path: Path, model: Model) -> None:
+    try:
+        save_file(model.state_dict(), path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        found = re.search(r"\(os error (\d+)\)", str(error))  # all that is left of the system's own
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
+
+
 def _write_graphs(
     model: Model, folder: Path, formats: Sequence[Format], say: Callable[[str], object]
 ) -> dict[str, Any] | None:
@@ -97,7 +111,7 @@ def _write_graphs(
     if not set(formats) - {"safetensors"}:
         return None
     model = model.in_float32()
-    graph = Graph(model.generator, model.semantics)
+    graph = Graph(model.generator, model.semantics, model.encoder)
     program = graph.trace()
     made = trials(model)
     if "torch-export" in formats:
@@ -148,5 +162,10 @@ def _config(model: Model, weights: dict[str, Any], graphs: dict[str, Any] | None
     return config if graphs is None else config | {"graph": graphs}
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+def _write_config(path: Path, content: dict[str, Any], styles: list[list[float]] | None) -> None:
+    """As JSON, for people to look into, too: the styles come last, one a line."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    if styles is not None:
+        lines = ",\n".join(f"  {json.dumps(style, allow_nan=False)}" for style in styles)
+        text = text.removesuffix("\n}") + f',\n "styles": [\n{lines}\n ]\n}}'
+    path.write_text(text + "\n", encoding="utf-8")

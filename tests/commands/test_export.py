@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -202,6 +204,8 @@ def test_evaluate_takes_a_folder(model: Path, config: str, tmp_path: Path, capsy
         (["MODEL", "out", "-c", "CONFIG", "--recalculate", "0"], "recalculate is 0"),
         (["MODEL", "out", "-c", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["MODEL", "out", "--results", "nowhere.json"], "nowhere.json: no such file of results"),
+        (["MODEL", "taken/thesis.tex/x"], "taken/thesis.tex/x: cannot be written: taken/thesis.tex is no folder"),
+        (["MODEL", "."], ".: name the folder to write"),
         (["MODEL", "taken"], "taken exists; name another folder"),
         (["MODEL", "taken", "--overwrite"], "taken holds 'thesis.tex', which i2i has not written"),
     ],
@@ -232,6 +236,26 @@ def test_packages_that_are_missing(
     assert "--format onnx needs onnx and onnxscript: pip install 'i2i[onnx]'" in one_line(capsys)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert graph_files.load_onnx(tmp_path / "model.onnx") is None
+
+
+def test_a_disk_that_is_full(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the limit of a process on the size of its files; those of the old model stay."""
+    resource = pytest.importorskip("resource")
+    assert main(["export", str(model), str(tmp_path / "out")]) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    capsys.readouterr()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        new = main(["export", str(model), str(tmp_path / "new/out")]), one_line(capsys)
+        old = main(["export", str(model), str(tmp_path / "out"), "--overwrite"]), one_line(capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    reason = os.strerror(errno.EFBIG)
+    assert new == (1, f"i2i: error: {tmp_path / 'new/out'}: cannot be written: {reason}")
+    assert old[0] == 1 and old[1].endswith(f"cannot be written: {reason}; what was there before is untouched")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_graph_that_is_wrong_is_not_written(

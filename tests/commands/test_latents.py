@@ -129,6 +129,15 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_takes_no_folder_is_told_before_the_work(
+    views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the model is read, even."""
+    (tmp_path / "file").touch()
+    assert latents(tmp_path / "none.ckpt", tmp_path / "file/out", "--labels", views / "labels/view0.png") == 1
+    assert f"{tmp_path / 'file/out'}: cannot be written: {tmp_path / 'file'} is no folder" in capsys.readouterr().err
+
+
 def test_a_model_without_latent_or_pictures_is_named(
     judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

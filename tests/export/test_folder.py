@@ -30,7 +30,7 @@ def names(folder: Path) -> list[str]:
 def test_a_failure_leaves_nothing_new(exported: Path) -> None:
     before = {path.name: path.read_bytes() for path in exported.iterdir()}
     for out in (exported, exported.parent / "other"):
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(InputError, match=rf"{out}: cannot be written: disk full"):
             break_off(out)
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     assert names(exported.parent) == ["spade"]
@@ -57,7 +57,8 @@ def test_the_old_comes_back_where_the_new_cannot_take_its_name(exported: Path, m
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="no rename today"), new_folder(exported, overwrite=True) as folder:
+    untouched = "spade: cannot be written: no rename today; what was there before is untouched"
+    with pytest.raises(InputError, match=untouched), new_folder(exported, overwrite=True) as folder:
         (folder / "marker").touch()
     assert "config.json" in names(exported) and names(exported.parent) == ["spade"]
 

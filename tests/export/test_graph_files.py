@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -159,6 +160,23 @@ def test_weights_too_large_for_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(InputError, match="an ONNX file holds 2 at most"):
         write_onnx(tmp_path / "model.onnx", graph, Program())  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_a_program_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """And not the end of the process, which torch makes of it."""
+    program = f"""
+import pathlib, resource, torch
+from i2i.export.graph_files import write_program
+program = torch.export.export(torch.nn.Linear(100, 1000), (torch.zeros(2, 100),))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    write_program(pathlib.Path({str(tmp_path / "model.pt2")!r}), program)
+except OSError as error:
+    print(error.errno)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{errno.EFBIG}\n"), done.stderr
 
 
 @pytest.mark.slow
