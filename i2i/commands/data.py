@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -87,9 +88,10 @@ def _cache(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     done = write_cache(data, options.out, splits, options.shard, options.workers)
     for line in done.damaged:
         print(f"written anew: {line}")
-    roots = str(options.out[0]) if len(options.out) == 1 else f"'[{', '.join(map(str, options.out))}]'"
+    folders = [str(folder) for folder in options.out]
+    roots = shlex.quote(folders[0] if len(folders) == 1 else f"[{', '.join(folders)}]")
     kept = f", {done.kept} of them there already and whole" if done.kept else ""
-    configs = " ".join([*(f"-c {config}" for config in options.config), *overrides])
+    configs = shlex.join([*(part for config in options.config for part in ("-c", str(config))), *overrides])
     print(
         f"{done.samples} samples in {done.shards} shards{kept}: {done.size / 1e6:.0f} MB in "
         f"{', '.join(map(str, options.out))}\nNext: i2i fit {configs} --data.cache {roots}"
