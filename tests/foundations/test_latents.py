@@ -76,6 +76,19 @@ def test_a_photo_is_found_by_the_encoder_as_a_grey_square_from_its_middle(digits
     torch.testing.assert_close(result.latents["result"][0], expected)
 
 
+def test_networks_in_training_stay_as_they_are() -> None:
+    generator = DCGANGenerator([1, 16, 16], 0, style_dim=5, width=4)
+    encoder = ConvolutionalEncoder([1, 16, 16], 0, style_dim=5, width=2)
+    sampler = Sampler(generator, ClassSemantics(), encoder)
+    first = sampler.sample(2, seed=0)
+    for network in (generator, encoder):
+        assert network.training and all(parameter.requires_grad for parameter in network.parameters())
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(2)
+    assert torch.equal(sampler.sample(2, seed=0), first)
+
+
 def test_a_point_is_shown_where_it_lies() -> None:
     generator = ConnectedGenerator([2], style_dim=2, hidden=[])
     (layer,) = (m for m in generator.modules() if isinstance(m, torch.nn.Linear))
