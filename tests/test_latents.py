@@ -44,6 +44,23 @@ def test_the_straight_way_serves_where_there_is_no_angle() -> None:
     assert torch.equal(mixed(a, torch.ones(2), 0.5, "linear"), (a + 1) / 2)
 
 
+@settings(max_examples=100, deadline=None)
+@given(vectors, st.floats(0, 1), st.sampled_from([torch.float16, torch.float32, torch.float64]))
+def test_between_opposite_vectors_the_way_is_straight(pair: torch.Tensor, weight: float, dtype: torch.dtype) -> None:
+    """Between them there is no turn to prefer, whatever rounding makes of their angle."""
+    a = torch.cat([pair.flatten()] * 6).to(dtype)
+    length = float(a.double().norm())
+    found = mixed(a, -a, weight).double()
+    assert float((found - (1 - 2 * weight) * a.double()).norm()) <= 4 * torch.finfo(dtype).eps * length
+
+
+def test_whole_numbers_are_styles_too() -> None:
+    a, b = torch.tensor([3, 0]), torch.tensor([0, 3])
+    assert torch.allclose(mixed(a, b, 0.5), torch.full((2,), 4.5).sqrt())
+    assert torch.equal(mixed(a, b, 0.5, "linear"), torch.full((2,), 1.5))
+    assert torch.equal(interpolated(a, b, 3)[[0, -1]], torch.tensor([[3.0, 0.0], [0.0, 3.0]]))
+
+
 def test_arithmetic_is_that_of_means() -> None:
     styles = torch.randn(6, 5)
     found = moved(styles[0], styles[1:3], list(styles[3:]), by=2.0)
