@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -21,7 +21,7 @@ def palette(ids: list[int], unknown: list[int] | None = None) -> Palette:
     return Palette(LabelEncoding(ClassTable(plain.names, plain.colours.tolist(), ids), unknown or []))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
+@settings(max_examples=60)  # a busy machine is no fault
 @given(
     ids=st.lists(st.integers(0, 65535), min_size=1, max_size=9, unique=True),
     seed=st.integers(0, 99),
