@@ -273,9 +273,8 @@ def check_names(wanted: Sequence[str]) -> None:
 def _lpips_of(means: Means) -> LPIPS:
     """The network, which has been tried."""
     network = means.lpips()
-    photo = torch.zeros(
-        1, 3, *(means.batch["labels"] if "labels" in means.batch else means.batch["condition"]).shape[-2:]
-    )
+    like = means.batch["labels"] if "labels" in means.batch else means.batch["condition"]
+    photo = torch.zeros(1, 3, *like.shape[-2:])
     network(photo, photo)
     return network
 
