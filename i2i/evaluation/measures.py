@@ -10,7 +10,7 @@ import torch
 
 from i2i.errors import InputError
 from i2i.evaluation.measure import Means, Measure
-from i2i.evaluation.painter import Pictures
+from i2i.evaluation.painter import Painter, Pictures
 from i2i.metrics.artefacts import Artefacts
 from i2i.metrics.distribution import Distribution
 from i2i.metrics.diversity import Diversity, PerceptualDistance
@@ -163,11 +163,21 @@ class SimilarityMeasure(Measure):
 
 
 class StyleMeasure(Measure):
-    """Whether the encoder finds the style that a picture was made with."""
+    """Whether the encoder finds the style that a picture was made with.
+
+    Args:
+        painter: makes the pictures.
+    """
 
     figures: ClassVar = {"style correlation": "higher", "style explained variance": "higher"}
 
     find_styles = True
+
+    def __init__(self, painter: Painter) -> None:
+        assert painter.generator.style_dim is not None
+        self.painter = painter
+        self.fidelity = StyleFidelity(painter.generator.style_dim, {})
+        super().__init__(self.fidelity)
 
     @classmethod
     def prepare(cls, means: Means) -> Measure:
@@ -177,11 +187,17 @@ class StyleMeasure(Measure):
             raise InputError("style fidelity asks an encoder for the style of each picture, and this model has none")
         if painter.style != "drawn":
             raise InputError("style fidelity needs styles that are drawn, not those of the photos")
-        return cls(StyleFidelity(painter.generator.style_dim))
+        return cls(painter)
+
+    def start(self, device: torch.device) -> None:
+        """Forget everything. What styles are drawn from may have changed: an encoder that is trained remembers some."""
+        super().start(device)
+        self.fidelity.about = {"styles": f"drawn from {self.painter.source}, one a map"}
 
     def update(self, pictures: Pictures) -> None:
         """Compare styles."""
-        self.metrics[0].update(pictures.given, pictures.found, pictures.names)
+        assert pictures.given is not None and pictures.found is not None
+        self.fidelity.update(pictures.given, pictures.found, pictures.names)
 
 
 class ArtefactMeasure(Measure):
