@@ -26,7 +26,7 @@ SIZE = (40, 56)
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("i2i.metrics.reference.cache_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture
