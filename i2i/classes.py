@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import resources
@@ -33,18 +34,28 @@ class ClassTable:
     def __init__(
         self, names: Sequence[str], colours: Sequence[Sequence[int]], ids: Sequence[int] | None = None
     ) -> None:
-        if not names or len(names) != len(colours) or (ids is not None and len(ids) != len(names)):
+        if not names:
+            raise InputError("a class table needs classes; there are none")
+        if len(names) != len(colours) or (ids is not None and len(ids) != len(names)):
             raise InputError(f"a class table needs as many colours and ids as names; got {len(names)} names")
         self.names = list(names)
         self.ids = list(range(len(names)) if ids is None else ids)
-        if len(set(self.ids)) != len(self.ids):
-            raise InputError("two classes of the table share an id; every id stands for one class")
+        twice = next((value for value, count in Counter(self.ids).items() if count > 1), None)
+        if twice is not None:
+            both = [name for name, value in zip(self.names, self.ids, strict=True) if value == twice]
+            raise InputError(
+                f"the classes {both[0]!r} and {both[1]!r} share the id {twice}; an id stands for one class"
+            )
         try:
             self.colours = np.asarray(colours, dtype=np.int64)
         except OverflowError as error:
             raise InputError("the colours of a class table are (red, green, blue) triples in 0 to 255") from error
-        if self.colours.shape != (len(names), 3) or self.colours.min() < 0 or self.colours.max() > 255:
+        if self.colours.shape != (len(names), 3):
             raise InputError("the colours of a class table are (red, green, blue) triples in 0 to 255")
+        wrong = ((self.colours < 0) | (self.colours > 255)).any(1)
+        if wrong.any():
+            name, colour = self.names[wrong.argmax()], tuple(self.colours[wrong.argmax()].tolist())
+            raise InputError(f"the class {name!r} has the colour {colour}; red, green and blue are 0 to 255")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -92,6 +103,13 @@ class ClassTable:
             return cls(names, colours, ids)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+
+    @property
+    def twins(self) -> dict[int, int]:
+        """Of every class whose colour an earlier one has, that one: in RGB files such pixels are the earlier's."""
+        first: dict[tuple[int, ...], int] = {}
+        places = [first.setdefault(tuple(colour), place) for place, colour in enumerate(self.colours.tolist())]
+        return {place: earlier for place, earlier in enumerate(places) if earlier != place}
 
     def to_csv(self) -> str:
         """The table as the text of a ``classes.csv``."""

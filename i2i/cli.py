@@ -85,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stopped.status
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except Exception as error:
+        if type(error).__name__ != "MisconfigurationException":  # the trainer's, whose library is not loaded for it
+            raise
+        return _fail(str(error), 1)
 
 
 def _wait_briefly() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2i.errors import InputError
-from i2i.numbers import check_finite
+from i2i.numbers import check_finite, seed_number
 from i2i.photos import Photo
 from i2i.pictures import Pixels
 
@@ -57,12 +57,11 @@ def latent_at(space: LatentSpace, place: Place) -> Tensor:
     """(style_dim,), the latent at a place, on the CPU.
 
     Raises:
-        InputError: as :meth:`LatentSpace.latent`, a negative seed, or a vector of another length or that is not finite.
+        InputError: as :meth:`LatentSpace.latent`, a seed out of range, or a vector of another length or that is not
+            finite.
     """
     if isinstance(place, int | np.integer):
-        if place < 0:
-            raise InputError(f"the seed of a latent is {place}; allowed are 0 and more")
-        return space.latents(1, int(place))[0].cpu()
+        return space.latents(1, seed_number(place, "the seed of a latent"))[0].cpu()
     if is_photo(place):
         return space.latent(place).cpu()
     vector = torch.as_tensor(place)

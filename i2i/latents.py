@@ -27,7 +27,7 @@ def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") 
     tensor([1., 1.])
 
     Args:
-        a: (style_dim,).
+        a: (style_dim,); whole numbers become floating-point ones.
         b: (style_dim,).
         weight: share of ``b`` in [0, 1]; or (n,) of them.
         way: see :data:`Way`. Where no angle is to be had, as between opposite vectors or with a vector of zeros, the
@@ -43,19 +43,25 @@ def mixed(a: Tensor, b: Tensor, weight: float | Tensor, way: Way = "spherical") 
         raise InputError(f"way is {way!r}; allowed are {', '.join(get_args(Way))}")
     if a.dim() != 1 or a.shape != b.shape:
         raise InputError(f"styles of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be mixed; two vectors can")
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    a, b = (x.to(dtype if dtype.is_floating_point else torch.get_default_dtype()) for x in (a, b))
     t = real_numbers(weight, "the weight of a mix", a.dtype).to(a.device)
     if not bool(((t >= 0) & (t <= 1)).all()):
         raise InputError(f"the weight of a mix is {weight}; allowed is 0 (all of the first) to 1 (all of the second)")
     t = t[..., None]
     straight = (1 - t) * a + t * b  # exact at both ends
+    if way == "linear":
+        return straight
+    # In less than float64 rounding turns opposite vectors by a thousandth; not all devices have it.
+    a, b, share = (x.cpu().double() for x in (a, b, t))
     lengths = a.norm() * b.norm()
-    if way == "linear" or lengths == 0:
+    if lengths == 0:
         return straight
     angle = torch.acos((torch.dot(a, b) / lengths).clamp(-1, 1))
     if torch.sin(angle) < 1e-4:
         return straight
-    turned = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
-    return torch.where((t == 0) | (t == 1), straight, turned)
+    turned = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
+    return torch.where((t == 0) | (t == 1), straight, turned.to(straight.dtype).to(straight.device))
 
 
 def interpolated(a: Tensor, b: Tensor, n: int, way: Way = "spherical") -> Tensor:

@@ -26,6 +26,26 @@ def whole_number(given: Any, what: str) -> int:
         raise InputError(f"{what} is {given!r}; it is a whole number") from error
 
 
+def seed_number(given: Any, what: str = "the seed", least: int = 0) -> int:
+    """A seed that torch's generators take.
+
+    >>> seed_number(7)
+    7
+
+    Args:
+        given: an integer of any kind.
+        what: what it is called in the error.
+        least: allowed; the generators take negative ones down to -2^63, too.
+
+    Raises:
+        InputError: no integer, or one that 64 bits do not hold.
+    """
+    number = whole_number(given, what)
+    if not least <= number < 2**64:
+        raise InputError(f"{what} is {number}; allowed are integers of 64 bits, {least} to {2**64 - 1}")
+    return number
+
+
 def real_numbers(given: Any, what: str, dtype: torch.dtype = torch.float32) -> Tensor:
     """A number, or an array of them, as a tensor.
 

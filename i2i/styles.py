@@ -22,7 +22,7 @@ from i2i.nn.generator import Generator, drawer
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.nn.region_encoder import RegionEncoder
 from i2i.nn.style import Encoder
-from i2i.numbers import check_finite, whole_number
+from i2i.numbers import check_finite, seed_number
 from i2i.photos import LabelledPhoto, Photo, photo_pixels
 from i2i.pictures import from_pixels
 from i2i.reader import Reader
@@ -272,8 +272,5 @@ def random_of(seed: int | None) -> torch.Generator:
     if seed is None:
         random.seed()
     else:
-        number = whole_number(seed, "the seed")
-        if not -(2**63) <= number < 2**64:
-            raise InputError(f"the seed is {number}; allowed are integers of 64 bits, {-(2**63)} to {2**64 - 1}")
-        random.manual_seed(number)
+        random.manual_seed(seed_number(seed, least=-(2**63)))
     return random

@@ -55,6 +55,8 @@ class TwoPlayerModule(pl.LightningModule):
         discriminator_steps: int = 1,
     ) -> None:
         super().__init__()
+        if decay_from is not None and decay_from < 0:
+            raise InputError(f"decay_from is {decay_from}; it is an epoch, 0 or later")
         if accumulate < 1:
             raise InputError(f"accumulate is {accumulate}; it is a number of batches, at least 1")
         if clip is not None and not clip > 0:
@@ -84,7 +86,7 @@ class TwoPlayerModule(pl.LightningModule):
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
         """Generator, discriminator."""
-        optimizer_g, optimizer_d = (make(own) for make, own in zip(self._makers, self.players(), strict=True))
+        optimizer_g, optimizer_d = map(_made, ("optimizer_g", "optimizer_d"), self._makers, self.players())
         scaler = getattr(self.trainer.precision_plugin, "scaler", None) if self._trainer is not None else None
         fused = any(group.get("fused") for o in (optimizer_g, optimizer_d) for group in o.param_groups)
         if scaler is not None and self.clip is not None and fused:
@@ -149,6 +151,11 @@ class TwoPlayerModule(pl.LightningModule):
         """
         rounds, further = divmod(self.trainer.global_step, self.discriminator_steps + 1)
         return rounds * self.discriminator_steps + min(further, self.discriminator_steps)
+
+    def optimizer_steps(self, steps: int) -> int:
+        """What the trainer counts in so many steps of the discriminator, without the generator's next one."""
+        rounds, further = divmod(steps, self.discriminator_steps)
+        return rounds * (self.discriminator_steps + 1) + further
 
     def generator_is_due(self) -> bool:
         """Whether the generator is stepped in the step that this batch belongs to; asked before either is stepped."""
@@ -222,3 +229,10 @@ class TwoPlayerModule(pl.LightningModule):
 
     def _optimizer(self, player: int) -> LightningOptimizer:
         return cast(list[LightningOptimizer], self.optimizers())[player]
+
+
+def _made(name: str, make: OptimizerCallable, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    try:
+        return make(parameters)
+    except ValueError as error:  # a rate, a decay, betas that this optimizer does not take
+        raise InputError(f"{name}: {error}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from i2i.checkpoint import save_model
@@ -21,6 +22,10 @@ from i2i.nn.segmentation import SegmentationNetwork
 from i2i.nn.spade import SPADEGenerator
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# How long an example takes says something of the machine and nothing of the code.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -58,7 +58,7 @@ def check(book: Book, found: ChangingPatterns, codes: Tensor, kernel: int) -> No
                         assert book.inner[number] == tuple(window.flatten().tolist())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     shape=st.tuples(st.integers(1, 2), st.integers(1, 7), st.integers(1, 8)),
     kernel=st.sampled_from([3, 5]),

@@ -53,9 +53,9 @@ def test_colours_may_be_left_out_and_are_then_distinct(tmp_path: Path) -> None:
     [
         ("name,red\nsea,1\n", "first line"),
         ("id,name\nx,sea\n", "line 2"),
-        ("id,name\n1,sea\n1,land\n", "share an id"),
-        ("id,name,red,green,blue\n1,sea,1,2,300\n", "0 to 255"),
-        ("id,name\n", "0 names"),
+        ("id,name\n1,sea\n1,land\n", "the classes 'sea' and 'land' share the id 1"),
+        ("id,name,red,green,blue\n1,sea,1,2,300\n", r"the class 'sea' has the colour \(1, 2, 300\); .* 0 to 255"),
+        ("id,name\n", "needs classes; there are none"),
     ],
 )
 def test_bad_tables_are_refused_with_the_file_name(tmp_path: Path, text: str, reason: str) -> None:

@@ -94,7 +94,7 @@ def test_the_next_numbers_of_a_sample_are_others() -> None:
 
 
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rows_of_a_sample_lie_side_by_side(samples: int, rows: int, seed: int) -> None:
     with draws.of_samples([seed + i for i in range(samples)]):
         drawn = draws.uniform((samples * rows, 2))

@@ -61,7 +61,7 @@ def examples(quick: int, many: int, **strategies: Any) -> Callable[[Callable[...
             assert time.process_time() - start < 20, "seconds"
 
         def run(count: int) -> None:
-            limits = settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            limits = settings(max_examples=count, database=None, suppress_health_check=list(HealthCheck))
             limits(given(**strategies)(timed))()
 
         run.__doc__ = prop.__doc__

@@ -14,7 +14,7 @@ from i2i.recipe import build, recipe
 from i2i.semantics import LabelSemantics
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
 def test_it_is_what_it_was_made_of(batch: int, channels: int, height: int, width: int) -> None:
     image = torch.rand(batch, channels, height, width) * 2 - 1

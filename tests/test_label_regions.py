@@ -18,7 +18,7 @@ def maps(batch: int, height: int, width: int, seed: int, classes: int = 3) -> Se
     return SemanticMap.from_labels(labels, classes, 700 * instances)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     shape=st.tuples(st.integers(1, 2), st.integers(1, 6), st.integers(1, 6)),
     regions=st.integers(1, 4),

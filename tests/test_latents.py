@@ -15,7 +15,7 @@ from i2i.latents import interpolated, mixed, moved
 vectors = st.integers(0, 2**31).map(lambda seed: torch.randn(2, 5, generator=torch.Generator().manual_seed(seed)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(vectors, st.floats(0, 1))
 def test_the_spherical_way_turns_at_equal_speed_and_keeps_the_length(pair: torch.Tensor, weight: float) -> None:
     a, b = pair.double() / pair.double().norm(dim=1, keepdim=True)
@@ -28,7 +28,7 @@ def test_the_spherical_way_turns_at_equal_speed_and_keeps_the_length(pair: torch
     assert torch.allclose(basis @ (basis.T @ found), found, atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(vectors, st.sampled_from(["spherical", "linear"]))
 def test_both_ways_begin_and_end_at_the_styles_given(pair: torch.Tensor, way: str) -> None:
     path = interpolated(pair[0], pair[1], 4, way)  # type: ignore[arg-type]
@@ -42,6 +42,23 @@ def test_the_straight_way_serves_where_there_is_no_angle() -> None:
     for b in (torch.zeros(2), 3 * a, -a, a):
         assert torch.allclose(mixed(a, b, 0.25), 0.75 * a + 0.25 * b)
     assert torch.equal(mixed(a, torch.ones(2), 0.5, "linear"), (a + 1) / 2)
+
+
+@settings(max_examples=100)
+@given(vectors, st.floats(0, 1), st.sampled_from([torch.float16, torch.float32, torch.float64]))
+def test_between_opposite_vectors_the_way_is_straight(pair: torch.Tensor, weight: float, dtype: torch.dtype) -> None:
+    """Between them there is no turn to prefer, whatever rounding makes of their angle."""
+    a = torch.cat([pair.flatten()] * 6).to(dtype)
+    length = float(a.double().norm())
+    found = mixed(a, -a, weight).double()
+    assert float((found - (1 - 2 * weight) * a.double()).norm()) <= 4 * torch.finfo(dtype).eps * length
+
+
+def test_whole_numbers_are_styles_too() -> None:
+    a, b = torch.tensor([3, 0]), torch.tensor([0, 3])
+    assert torch.allclose(mixed(a, b, 0.5), torch.full((2,), 4.5).sqrt())
+    assert torch.equal(mixed(a, b, 0.5, "linear"), torch.full((2,), 1.5))
+    assert torch.equal(interpolated(a, b, 3)[[0, -1]], torch.tensor([[3.0, 0.0], [0.0, 3.0]]))
 
 
 def test_arithmetic_is_that_of_means() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis import strategies as st
 
 from i2i.errors import InputError
-from i2i.numbers import check_finite, real_numbers, whole_number
+from i2i.numbers import check_finite, real_numbers, seed_number, whole_number
 
 
 @pytest.mark.parametrize("given", [3, np.int64(3), np.uint8(3), torch.tensor(3), np.array(3), True + 2])
@@ -22,6 +24,22 @@ def test_every_integer_is_a_whole_number(given: Any) -> None:
 def test_nothing_else_is(given: Any) -> None:
     with pytest.raises(InputError, match=r"^count is .*3.*; it is a whole number$|^count is None; "):
         whole_number(given, "count")
+
+
+@hypothesis.given(st.integers(0, 2**64 - 1))
+def test_every_seed_is_one_that_torch_takes(seed: int) -> None:
+    drawn = [torch.randn(2, generator=torch.Generator().manual_seed(s)) for s in (seed, seed_number(np.uint64(seed)))]
+    assert torch.equal(*drawn)
+
+
+@pytest.mark.parametrize(("wrong", "least"), [(-1, 0), (2**64, 0), (10**23, 0), (-(2**63) - 1, -(2**63))])
+def test_a_seed_that_is_none_is_named(wrong: int, least: int) -> None:
+    with pytest.raises(
+        InputError, match=f"^the seed is {wrong}; allowed are integers of 64 bits, {least} to {2**64 - 1}$"
+    ):
+        seed_number(wrong, least=least)
+    with pytest.raises(InputError, match=r"^the seed is 1\.0; it is a whole number"):
+        seed_number(1.0)
 
 
 def test_real_numbers() -> None:

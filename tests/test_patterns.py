@@ -45,7 +45,7 @@ maps = arrays(
 ).map(torch.from_numpy)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(codes=maps, kernel=st.sampled_from([3, 5]))
 def test_numbers_tell_neighbourhoods_apart(codes: Tensor, kernel: int) -> None:
     found = find_patterns(codes, CODES, kernel)
@@ -59,7 +59,7 @@ def test_numbers_tell_neighbourhoods_apart(codes: Tensor, kernel: int) -> None:
     assert not counts.collided
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(codes=maps)
 def test_a_window_of_windows_is_a_neighbourhood(codes: Tensor) -> None:
     """The middles of the nine inner windows of an outer one are the codes around the pixel."""
@@ -105,7 +105,7 @@ def test_the_numbering_is_the_same_on_a_gpu() -> None:
         assert torch.equal(a.contents, b.contents) and torch.equal(a.rows.index, b.rows.index)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(codes=maps)
 def test_pixels_are_sorted_by_row(codes: Tensor) -> None:
     rows = PixelRows(codes.int(), CODES)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from i2i.pixels import Pixels, padded
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 6), st.integers(1, 30))
 def test_padding_repeats_the_border_up_to_the_least_multiple(
     height: int, width: int, multiple: int, least: int
@@ -21,7 +20,6 @@ def test_padding_repeats_the_border_up_to_the_least_multiple(
     np.testing.assert_array_equal(padded(maps, multiple, least).numpy(), expected)
 
 
-@settings(deadline=None)
 @given(height=st.integers(1, 7), width=st.integers(1, 7), data=st.data())
 def test_shifted_is_cut_out_of_the_mirrored_picture(height: int, width: int, data: st.DataObject) -> None:
     down = [data.draw(st.integers(-height, height)) for _ in range(2)]
@@ -37,7 +35,6 @@ def test_shifted_is_cut_out_of_the_mirrored_picture(height: int, width: int, dat
         np.testing.assert_array_equal(pixels.of_photos(photos)[n].numpy(), expected)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_cropped_are_slices(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 6))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
@@ -21,7 +21,6 @@ maps = st.tuples(st.integers(1, 2), sides, sides).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(
     labels=maps, height=st.integers(1, 20), width=st.integers(1, 20), dtype=st.sampled_from(["uint8", "int16", "int64"])
 )
@@ -38,7 +37,6 @@ def test_resized_one_hot_is_the_interpolated_one_hot(labels: np.ndarray, height:
     assert resized.size == (height, width) and resized.channels == semantics.channels == CLASSES + 1
 
 
-@settings(deadline=None)
 @given(instances=maps)
 def test_edges_are_where_a_neighbour_differs(instances: np.ndarray) -> None:
     edges = SemanticMap.from_labels(torch.from_numpy(instances), CLASSES, torch.from_numpy(instances)).edges

@@ -31,8 +31,10 @@ def checkpoints(
         steps: of the optimizers after which ``last.ckpt`` is written within an epoch, too; None waits for its end.
 
     Raises:
-        InputError: ``steps`` out of range.
+        InputError: ``every`` or ``steps`` out of range.
     """
+    if every is not None and every < 1:
+        raise InputError(f"checkpoint_every is {every}; it is a number of epochs, at least 1")
     kept: list[pl.Callback] = []
     if monitor is not None:
         kept.append(_keep(folder, "best", monitor=monitor, mode=mode))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,27 @@ def configurations(arguments: Sequence[str]) -> list[dict[str, Any]]:
         if name in ("-c", "--config"):
             found.append(read_configuration(given if equals else value))
     return found
+
+
+def of_samples(configuration: Mapping[str, Any]) -> bool:
+    """Whether the data of a configuration are samples, and not pairs of a condition and a photo."""
+    data = configuration.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else None
+    name = source.get("class_path") if isinstance(source, Mapping) else source
+    return isinstance(name, str) and name.startswith("i2i.foundations.")
+
+
+def refuse_samples(configuration: Mapping[str, Any], path: str | Path) -> None:
+    """Look whether a configuration is of pairs, where a command is for these alone.
+
+    Raises:
+        InputError: it is of samples.
+    """
+    if of_samples(configuration):
+        raise InputError(
+            f"{path} is of a model of samples; this command is for models of label maps or images. What there is for "
+            "samples: i2i fit, i2i validate, i2i test and i2i latents"
+        )
 
 
 def _measure(content: Any, path: str | Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ import torch
 from jsonargparse import ArgumentParser
 
 from i2i.commands.arguments import Parser, split_flags
-from i2i.commands.configuration import read_configuration
+from i2i.commands.configuration import read_configuration, refuse_samples
 from i2i.data.caching import write_cache
 from i2i.data.check import check_all
 from i2i.data.datamodule import DataModule
@@ -87,9 +88,10 @@ def _cache(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     done = write_cache(data, options.out, splits, options.shard, options.workers)
     for line in done.damaged:
         print(f"written anew: {line}")
-    roots = str(options.out[0]) if len(options.out) == 1 else f"'[{', '.join(map(str, options.out))}]'"
+    folders = [str(folder) for folder in options.out]
+    roots = shlex.quote(folders[0] if len(folders) == 1 else f"[{', '.join(folders)}]")
     kept = f", {done.kept} of them there already and whole" if done.kept else ""
-    configs = " ".join([*(f"-c {config}" for config in options.config), *overrides])
+    configs = shlex.join([*(part for config in options.config for part in ("-c", str(config))), *overrides])
     print(
         f"{done.samples} samples in {done.shards} shards{kept}: {done.size / 1e6:.0f} MB in "
         f"{', '.join(map(str, options.out))}\nNext: i2i fit {configs} --data.cache {roots}"
@@ -115,6 +117,7 @@ def _read(configs: Sequence[str], overrides: Sequence[str]) -> tuple[DataModule,
     sections, has_generator = [], False
     for config in configs:
         content = read_configuration(config)
+        refuse_samples(content, config)
         section = {"data": content.get("data", {})}
         model = content.get("model")
         if isinstance(model, dict) and "generator" in model:

@@ -42,6 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     loopback = is_loopback(options.host)
     app = create_app(model, _name(path), maps(model, options.maps), moods(model, options.styles), limits, loopback)
     address = _address(options.host, listening.getsockname()[1])
+    listening.listen()  # who comes as soon as the address is told waits, and is not turned away
     print(f"Paint at {address} (the API is described at {address}docs; Ctrl-C ends)", flush=True)
     if not loopback:
         print("The page is open to everyone who reaches this machine: there is no password", flush=True)

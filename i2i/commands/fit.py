@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from i2i.commands.configuration import configurations
-from i2i.commands.foundations import FoundationCLI, of_samples
+from i2i.commands.configuration import configurations, of_samples
+from i2i.commands.foundations import FoundationCLI
 from i2i.commands.training import TrainingCLI, train
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError

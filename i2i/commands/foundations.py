@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.cli import LightningArgumentParser
+from pytorch_lightning.utilities import rank_zero_only
 
 from i2i.commands.training import TrainingCLI
+from i2i.foundations.measures import NEIGHBOURS
 from i2i.foundations.preview import SamplePreview
 from i2i.translator import Translator
-
-
-def of_samples(configuration: Mapping[str, Any]) -> bool:
-    """Whether the data of a configuration are samples, and not pairs of a condition and a photo."""
-    data = configuration.get("data")
-    source = data.get("source") if isinstance(data, Mapping) else None
-    name = source.get("class_path") if isinstance(source, Mapping) else source
-    return isinstance(name, str) and name.startswith("i2i.foundations.")
 
 
 class FoundationCLI(TrainingCLI):
@@ -31,9 +24,16 @@ class FoundationCLI(TrainingCLI):
             parser.link_arguments("data.shape", f"model.{network}.init_args.shape", apply_on="instantiate")
 
     def check_data(self) -> None:
-        """Read one sample of the training and of the validation split."""
+        """Read one sample of the training and of the validation split; tell what so few are too few for."""
         for name in ("train", "val"):
             self.datamodule.source.split(name).read(0)
+        count = len(self.datamodule.dataset("val"))
+        if count <= NEIGHBOURS:
+            rank_zero_only(print)(
+                f"{count} samples to validate on: too few for the measures missed and closeness, which need "
+                f"{NEIGHBOURS + 1}: they are left out",
+                flush=True,
+            )
 
     def preview(self, folder: str, count: int) -> pl.Callback:
         """Samples beside those of the data."""
@@ -45,4 +45,5 @@ class FoundationCLI(TrainingCLI):
 
     def following(self, model: Translator, last: Path) -> str:
         """A look at the latent space."""
-        return f"i2i latents {last} OUT"
+        of_class = ["--classes", "0"] if self.datamodule.num_classes else []
+        return shlex.join(["i2i", "latents", str(last), "OUT", *of_class])

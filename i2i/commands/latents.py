@@ -108,7 +108,14 @@ def _arithmetic(options: Any) -> Arithmetic | None:
 
 def _place(given: str) -> Place:
     """A number is the seed of a latent, unless there is a file of this name."""
-    return int(given) if given.isdecimal() and not Path(given).exists() else Path(given)
+    try:
+        number = int(given)
+    except ValueError:
+        return Path(given)
+    try:
+        return Path(given) if Path(given).exists() else number
+    except OSError:  # too long for the name of a file
+        return number
 
 
 def _write(folder: Path, found: LatentStrips, several: bool) -> None:

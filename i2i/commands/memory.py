@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from i2i.commands.arguments import Parser
+from i2i.commands.configuration import read_configuration, refuse_samples
 from i2i.commands.training import TrainingCLI, quieten
 from i2i.data.datamodule import Batch, DataModule
 from i2i.errors import InputError
@@ -36,6 +37,8 @@ def run(arguments: Sequence[str]) -> int:
     """Rehearse and print."""
     options, flags = _parser().parse_known_args(arguments[1:])
     cards = {name: _size(name) for name in options.card or _CARDS}
+    for config in options.config:
+        refuse_samples(read_configuration(config), config)
     quieten()
     warnings.filterwarnings("ignore", message="Accessing the data pointer of FakeTensor")
     flags = [*(flag for config in options.config for flag in ("-c", config)), *flags]

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytorch_lightning as pl
@@ -28,9 +29,11 @@ from i2i.callbacks.progress import progress
 from i2i.callbacks.run_log import RunLog
 from i2i.callbacks.together import EndTogether
 from i2i.checkpoint import remove_leftovers
+from i2i.commands.accelerator import check_accelerator
 from i2i.commands.resume import finish_saving, start_of, training_checkpoint
 from i2i.data.check import check_cheap
 from i2i.data.datamodule import DataModule
+from i2i.data.loading import at_least
 from i2i.errors import InputError
 from i2i.nn.instance_encoder import InstanceEncoder
 from i2i.separate_ddp import serve_all_processes
@@ -164,7 +167,8 @@ class TrainingCLI(LightningCLI):
         return Path(self._get(self.config_init, "run"))
 
     def before_instantiate_classes(self) -> None:
-        """Refuse to write over another run before anything is loaded."""
+        """Refuse to write over another run, or an accelerator that is not there, before anything is loaded."""
+        check_accelerator(self._get(self.config, "trainer")["accelerator"])
         if self.subcommand != "fit":
             return
         last = Path(self._get(self.config, "run")) / "checkpoints" / LAST
@@ -182,6 +186,8 @@ class TrainingCLI(LightningCLI):
             callbacks.append(progress())
             settings["enable_progress_bar"] = isinstance(callbacks[0], ProgressBar)
         if self.subcommand == "fit":
+            if settings["max_steps"] > 0:  # the trainer counts those of both optimizers
+                settings["max_steps"] = self.model.optimizer_steps(settings["max_steps"])
             self.check_data()
             self._start = start_of(self._get(self.config_init, "resume"), self.folder / "checkpoints")
             settings["logger"] = self._loggers(settings["logger"])
@@ -193,6 +199,7 @@ class TrainingCLI(LightningCLI):
                 steps = self._get(self.config_init, "checkpoint_steps")
                 callbacks += checkpoints(self.folder / "checkpoints", monitor, every, mode, steps)
             previews = self._get(self.config_init, "previews")
+            at_least("previews", previews, 0)
             if previews:
                 callbacks.append(self.preview(str(self.folder / "previews"), previews))
             # A short epoch still leaves a line in the log.
@@ -221,8 +228,8 @@ class TrainingCLI(LightningCLI):
     def following(self, model: Translator, last: Path) -> str:
         """The command that comes after training."""
         if isinstance(model.encoder, InstanceEncoder):  # drawing its styles needs clusters
-            return f"i2i cluster-features {last} MODEL -c {self.folder / 'config.yaml'}"
-        return f"i2i synthesize {last} LABELS OUT"
+            return f"i2i cluster-features {quote(str(last))} MODEL -c {quote(str(self.folder / 'config.yaml'))}"
+        return f"i2i synthesize {quote(str(last))} LABELS OUT"
 
     def _monitor(self, callbacks: Any) -> tuple[str | None, str]:
         """The logged value that the best checkpoint is chosen by, and whether its min or max is the best."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -67,16 +68,18 @@ class Report:
         names: what each label is called; empty where there are none, or they could not be found out.
         splits: one report each.
         problems: what is wrong beyond single splits.
+        twins: of every class whose colour an earlier one has, that one.
     """
 
     names: list[str]
     splits: list[SplitReport]
     problems: list[str]
+    twins: dict[int, int] = field(default_factory=dict)
 
     @property
     def all_problems(self) -> list[str]:
-        """Every problem, those of the splits first."""
-        return [line for split in self.splits for line in split.problems] + self.problems
+        """Every problem, those of the splits first; what several splits tell is told once."""
+        return list(dict.fromkeys([line for split in self.splits for line in split.problems] + self.problems))
 
     @property
     def ok(self) -> bool:
@@ -92,10 +95,25 @@ class Report:
             more = f" and {len(split.sizes) - 8} more sizes" if len(split.sizes) > 8 else ""
             lines.append(f"  sizes: {', '.join(sizes) or 'none'}{more}")
             if split.histogram.sum():
-                lines += ["  label   pixels    class", *_class_lines(self.names, split.histogram)]
+                lines += ["  label   pixels    class", *self._class_lines(split.histogram)]
         lines += [f"problem: {problem}" for problem in self.all_problems]
         lines.append("no problems found" if self.ok else f"{len(self.all_problems)} problems; training would fail")
         return "\n".join(lines)
+
+    def _class_lines(self, histogram: NDArray[np.int64]) -> list[str]:
+        lines = [
+            f"  {label:5d}  {histogram[label] / histogram.sum():8.3%}  {self.names[label]}"
+            for label in np.argsort(-histogram, kind="stable").tolist()
+            if histogram[label]
+        ]
+        absent = [i for i, name in enumerate(self.names) if not histogram[i] and name != UNUSED]
+        more = f" and {len(absent) - 12} more" if len(absent) > 12 else ""
+        lines += [f"  never seen: {', '.join(self.names[i] for i in absent[:12])}{more}"] if absent else []
+        return lines + [
+            f"  {self.names[i]} has the colour of {self.names[self.twins[i]]}: in RGB files all of it is the latter"
+            for i in absent
+            if i in self.twins
+        ]
 
 
 def check_all(
@@ -118,10 +136,14 @@ def check_all(
     problems = []
     try:
         if any(report.name == "train" and report.pairs and not report.problems for report in reports):
-            datamodule.train_dataloader()
+            with warnings.catch_warnings():  # torch counts the cores, but nothing is loaded here
+                warnings.filterwarnings("ignore", message="This DataLoader will create")
+                datamodule.train_dataloader()
     except InputError as error:
         problems.append(str(error))
-    return Report([] if encoding is None else label_names(encoding), reports, problems)
+    if encoding is None:
+        return Report([], reports, problems)
+    return Report(label_names(encoding), reports, problems, encoding.classes.twins)
 
 
 def label_names(encoding: LabelEncoding) -> list[str]:
@@ -208,17 +230,6 @@ def _each(examine: Callable[[int], Finding], indices: range, workers: int, name:
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
     ):
         return list(bar.track(pool.map(examine, indices), total=len(indices), description=name))
-
-
-def _class_lines(names: list[str], histogram: NDArray[np.int64]) -> list[str]:
-    lines = [
-        f"  {label:5d}  {histogram[label] / histogram.sum():8.3%}  {names[label]}"
-        for label in np.argsort(-histogram, kind="stable").tolist()
-        if histogram[label]
-    ]
-    absent = [name for name, count in zip(names, histogram, strict=True) if not count and name != UNUSED]
-    more = f" and {len(absent) - 12} more" if len(absent) > 12 else ""
-    return [*lines, f"  never seen: {', '.join(absent[:12])}{more}"] if absent else lines
 
 
 def _no_photos(name: str) -> str:

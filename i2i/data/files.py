@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from i2i.classes import LabelEncoding
 from i2i.errors import InputError
@@ -17,6 +17,17 @@ Array = NDArray[Any]
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"})
 """File name endings that count as images, in lower case."""
 
+_ORIENTATION = 0x0112  # of EXIF
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_HOLD_ORIENTATION = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _LOSSY = frozenset({"JPEG", "MPO", "JPEG2000"})
 _PNG_DEPTH_BYTE = 24  # of the IHDR chunk
 
@@ -48,18 +59,10 @@ def given_pixels(image: Image.Image, channels: int, name: str) -> NDArray[np.uin
         InputError: as :func:`image_pixels`, or its file, of which the pixels may still have to be read, is damaged.
     """
     try:
-        image.load()
         turned = upright(image)
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
         raise InputError(f"{name}: cannot be read as an image ({_reason(error)})") from error
     return image_pixels(turned, channels, name)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """A copy that is turned as its EXIF data say; of its format and information nothing is lost."""
-    turned = ImageOps.exif_transpose(image)
-    turned.format, turned.info = image.format, image.info
-    return turned
 
 
 def image_pixels(image: Image.Image, channels: int, name: str | Path) -> NDArray[np.uint8]:
@@ -89,6 +92,36 @@ def image_pixels(image: Image.Image, channels: int, name: str | Path) -> NDArray
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     pixels = np.array(image.convert("RGBA" if channels == 4 else "RGB"), dtype=np.uint8)
     return grey_of(pixels) if channels == 1 else pixels
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An image turned and mirrored as its EXIF orientation says; the image itself where that says nothing.
+
+    PIL's ``exif_transpose`` writes all of the EXIF anew, which fails at any value of a wrong type. This only reads the
+    orientation; an image whose EXIF cannot be read stays as it lies.
+
+    Args:
+        image: whose file is still open, or that is loaded.
+
+    Returns:
+        Of the same format, with the same ``info`` but for what holds the orientation.
+
+    Raises:
+        Exception: whatever the decoder raises at a damaged file, where the image is not loaded yet.
+    """
+    image.load()  # turns TIFFs by itself, and finds EXIF that comes after the pixels
+    try:
+        orientation: Any = image.getexif().get(_ORIENTATION)
+        turn = _TURNS.get(orientation)
+    except Exception:  # the parser raises whatever damaged bytes lead it to
+        turn = None
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.format = image.format
+    for key in _HOLD_ORIENTATION:
+        turned.info.pop(key, None)  # or the next reader would turn it again
+    return turned
 
 
 def grey_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -192,7 +225,6 @@ def list_images(folder: str | Path, deep: bool = False) -> list[Path]:
 def _open(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
-            image.load()
             return upright(image)
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
         raise _unreadable(path, error) from error

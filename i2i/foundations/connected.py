@@ -63,7 +63,7 @@ class ConnectedDiscriminator(nn.Module):
         self, shape: Sequence[int], num_classes: int = 0, hidden: Sequence[int] = (256, 128, 64), dropout: float = 0.3
     ) -> None:
         super().__init__()
-        self.independent = not dropout  # what dropout draws is a sample's own, so photos and fakes go in separately
+        self.independent = not dropout  # what dropout draws is a sample's own: real and fake ones go in separately
         between = nn.Sequential(nn.LeakyReLU(0.2), Dropout(dropout)) if dropout else nn.LeakyReLU(0.2)
         self.layers = _layers([math.prod(shape) + num_classes, *hidden, 1], between)
 

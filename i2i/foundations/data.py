@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from i2i.data.loading import Loaders, PreparedSplit
+from i2i.data.loading import Loaders, PreparedSplit, at_least
 from i2i.data.paired import FirstOf
 from i2i.foundations.condition import ClassSemantics
 from i2i.foundations.sources import SampleSource
@@ -20,6 +20,9 @@ class SampleData(Loaders):
         workers: processes that read samples; 0 reads them in the main process.
         seed: of the order, and of what the training draws for each sample.
         limit_val: use only the first validation samples.
+
+    Raises:
+        InputError: a number out of range.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class SampleData(Loaders):
         limit_val: int | None = None,
     ) -> None:
         super().__init__(batch_size, val_batch_size, workers, seed)
+        at_least("limit_val", limit_val, 1)
         self.source = source
         self.limit_val = limit_val
 

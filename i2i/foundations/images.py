@@ -60,7 +60,8 @@ class Digits(SampleSource):
 class Pictures(SampleSource):
     """The photos of a folder and of the folders in it: a square from the middle of each.
 
-    Every tenth, in the order of their names, is for validation; the same ones are for testing.
+    Every tenth, in the order of their names, is for validation; the same ones are for testing. Of fewer than 51 photos
+    these are too few for the measures of :class:`i2i.foundations.measures.SampleMeasures` among neighbours.
 
     Args:
         root: the folder.
@@ -72,18 +73,23 @@ class Pictures(SampleSource):
 
     def __init__(self, root: str, size: int = 64) -> None:
         self.shape = (3, size, size)
-        self.paths = list_images(Path(root).expanduser(), deep=True)
+        self.root = Path(root).expanduser()
+        if not self.root.is_dir():
+            raise InputError(f"{root}: there is no such folder; name yours with --data.source.root FOLDER")
+        self.paths = list_images(self.root, deep=True)
         if len(self.paths) < 10:
-            raise InputError(f"{root}: {len(self.paths)} images; at least 10 are needed")
+            raise InputError(f"{root}: {len(self.paths)} images; at least 10 are needed: every tenth is for validation")
 
     def split(self, name: str) -> Readable:
         """See :meth:`SampleSource.split`."""
         validation = split_number(name) > 0
-        return _Files([path for i, path in enumerate(self.paths) if (i % 10 == 0) == validation], self.shape[-1])
+        chosen = [path for i, path in enumerate(self.paths) if (i % 10 == 0) == validation]
+        return _Files(self.root, chosen, self.shape[-1])
 
 
 class _Files:
-    def __init__(self, paths: Sequence[Path], size: int) -> None:
+    def __init__(self, root: Path, paths: Sequence[Path], size: int) -> None:
+        self.root = root
         self.paths = paths
         self.size = size
 
@@ -91,7 +97,7 @@ class _Files:
         return len(self.paths)
 
     def name(self, index: int) -> str:
-        return self.paths[index].stem
+        return self.paths[index].relative_to(self.root).as_posix()
 
     def read(self, index: int) -> dict[str, Any]:
         square = middle_square(read_photo(self.paths[index]), (self.size, self.size))

@@ -8,6 +8,9 @@ from torch import Tensor
 from i2i.metrics.collected import Collected
 from i2i.metrics.samples import energy_distance, mode_collapse, modes_covered
 
+NEIGHBOURS = 5
+"""Among how many neighbours of each the collapse of modes is looked for: as many samples and one more are needed."""
+
 
 class SampleMeasures(Collected):
     """Compares as many samples of a model with those of the data, over all batches and processes.
@@ -28,11 +31,16 @@ class SampleMeasures(Collected):
         self.collect(names, torch.cat([real.flatten(1), fake.flatten(1)], 1))
 
     def compute(self) -> dict[str, float]:
-        """By name: ``energy``, the energy distance; ``missed`` and ``closeness``, signs of a collapse of modes, see
-        :class:`i2i.metrics.samples.Collapse`; of data with known modes ``modes``, how many of them are covered, and
-        ``quality``, the share of the samples that lie at one."""
+        """The measures by name.
+
+        ``energy``, the energy distance; with more than :data:`NEIGHBOURS` samples ``missed`` and ``closeness``, signs
+        of a collapse of modes, see :class:`i2i.metrics.samples.Collapse`; of data with known modes ``modes``, how many
+        of them are covered, and ``quality``, the share of the samples that lie at one.
+        """
         real, fake = self.collected()[1].chunk(2, 1)
-        found = {"energy": energy_distance(real, fake)} | mode_collapse(real, fake)._asdict()
+        found = {"energy": energy_distance(real, fake)}
+        if len(real) > NEIGHBOURS:
+            found |= mode_collapse(real, fake, NEIGHBOURS)._asdict()
         if self.centres is not None:
             modes = modes_covered(fake, self.centres.double(), self.radius)
             found |= {"modes": float(modes.covered), "quality": modes.quality}

@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from i2i.device import choose_device
+from i2i.device import choose_device, for_inference
 from i2i.errors import InputError
 from i2i.foundations.condition import ClassCondition, ClassSemantics
 from i2i.foundations.latent import LatentGenerator
 from i2i.model_folder import load_parts
 from i2i.nn.style import Encoder
+from i2i.numbers import seed_number
 
 
 class Sampler:
@@ -24,7 +25,7 @@ class Sampler:
     torch.Size([10, 1, 32, 32])
 
     Args:
-        generator: of samples.
+        generator: of samples; it is copied, as the encoder is, so that networks in training stay as they are.
         semantics: whether classes condition it.
         encoder: from samples to latent vectors.
         device: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest there is.
@@ -41,8 +42,8 @@ class Sampler:
         device: str = "cpu",
     ) -> None:
         self.device = choose_device(device)
-        self.generator = generator.eval().requires_grad_(False).to(self.device)
-        self.encoder = None if encoder is None else encoder.eval().requires_grad_(False).to(self.device)
+        self.generator = for_inference(generator, self.device)
+        self.encoder = None if encoder is None else for_inference(encoder, self.device)
         self.semantics = semantics
 
     @classmethod
@@ -83,9 +84,9 @@ class Sampler:
         Raises:
             InputError: a number out of range.
         """
-        if count < 1 or seed < 0:
-            raise InputError(f"count {count}, seed {seed}; allowed are counts from 1 and seeds from 0")
-        return torch.randn(count, self.style_dim, generator=torch.Generator().manual_seed(seed))
+        if count < 1:
+            raise InputError(f"count is {count}; allowed are 1 and more")
+        return torch.randn(count, self.style_dim, generator=torch.Generator().manual_seed(seed_number(seed)))
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, classes: Sequence[int] | None = None) -> Tensor:

@@ -14,6 +14,8 @@ from i2i.errors import InputError
 from i2i.losses.objective import Regularizer, judge, judge_both
 from i2i.losses.precision import at_least_float32
 
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
 
 class R1(Regularizer):
     """γ/2 · E‖∇D(x)‖² on real photos (Mescheder et al. 2018, equation 9): a flat discriminator around the data.
@@ -70,8 +72,11 @@ class GradientPenalty(Regularizer):
     what :class:`i2i.losses.adversarial.WassersteinLoss` compares, and the penalty the mean over the scales. Both lie in
     the same condition; gradients at it do not count.
 
-    As in :class:`R1`, all of it is computed outside of mixed precision. A batch norm in the discriminator would make
-    the gradient that of a whole batch, and is refused.
+    As in :class:`R1`, all of it is computed outside of mixed precision. Under dropout the slope is that of the units
+    which a sample has. A batch norm in the discriminator would make of the slope something that belongs to the whole
+    batch (section 4 there), and is refused. The variation over the batch that the progressive discriminator is told is
+    mixed in, too; but with it the penalty was published (Karras et al. 2018): taken is, as there, the gradient of the
+    sum of the batch's scores at each sample.
 
     Args:
         weight: λ.
@@ -96,7 +101,7 @@ class GradientPenalty(Regularizer):
         """
         if self.weight == 0:
             return None
-        if not getattr(network, "independent", True):
+        if any(isinstance(layer, _BATCH_NORMS) for layer in network.modules()):
             raise InputError(
                 f"GradientPenalty: the batch norm of {type(network).__name__} mixes samples, whose gradients are taken "
                 "one by one; choose another norm for it"

@@ -78,7 +78,8 @@ class SPADEGenerator(Generator):
         if upsamplings not in (5, 6, 7) or kernel not in (3, 5):
             raise InputError(f"upsamplings {upsamplings}, kernel {kernel}; allowed are 5, 6, 7 and 3, 5")
         if width < 1 or (upsamplings == 7 and width < 2):
-            raise InputError(f"width {width} is too small; {upsamplings} up-samplings need at least {upsamplings // 6}")
+            least = 2 if upsamplings == 7 else 1
+            raise InputError(f"width {width} is too small; {upsamplings} up-samplings need at least {least}")
         self.label_channels = label_channels
         self.style_dim = style_dim
         self.upsamplings = upsamplings

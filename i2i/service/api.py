@@ -12,6 +12,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from torch import Tensor
 
 import i2i
 from i2i.errors import InputError
@@ -140,8 +141,7 @@ class API:
         asked = await parse.read_request(request, self._limits, body="photo")
         if not self._model.takes_photos:
             raise Problem(422, "this model takes no style from photos")
-        photo = await asyncio.to_thread(parse.decode_photo, asked, self._limits)
-        ticket = self.queue.enter(photo, self._model.latents)
+        ticket = self.queue.enter(parse.photo_reader(asked, self._limits), self._latents)
         return JSONResponse({"latent": (await self._answer(request, ticket)).tolist()})
 
     async def synthesize(self, request: Request) -> Response:
@@ -176,6 +176,9 @@ class API:
         asked = await parse.read_request(request, self._limits)
         labels = await asyncio.to_thread(parse.decode_labels, asked, self._model, self._limits)
         return Response(await asyncio.to_thread(self._model.palette.png, labels), media_type=parse.PNG)
+
+    def _latents(self, photos: Sequence[Callable[[], Pixels]]) -> list[Tensor]:
+        return self._model.latents([decoded() for decoded in photos])
 
     def _raw(self, labels: Any) -> Response:
         ids = self._model.palette.ids(labels)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -79,7 +80,7 @@ async def read_request(request: Request, limits: Limits, body: str = "labels") -
 
 
 def decode_order(asked: Asked, model: Model, limits: Limits) -> Order:
-    """What is to be synthesised. Takes the time of decoding.
+    """What is to be synthesised. Takes the time of decoding, but for a style photo, which is decoded in its turn.
 
     Raises:
         Problem: something is missing, damaged, too large, or not what this model takes.
@@ -95,7 +96,9 @@ def decode_order(asked: Asked, model: Model, limits: Limits) -> Order:
         raise Problem(422, f"count is {count}, but this model makes one picture of a map: it has no style")
     if count > 1 and count * labels.size > limits.pixels:
         raise Problem(413, f"{count} pictures of {labels.size} pixels; allowed are {limits.pixels} in all")
-    return Order(labels, instances, _style(asked, model, limits), number(asked, "seed", 0, _LARGEST_SEED), count)
+    photo = _photo(asked, model, limits)
+    style = _style(asked, model)
+    return Order(labels, instances, style, photo, number(asked, "seed", 0, _LARGEST_SEED), count)
 
 
 def decode_labels(asked: Asked, model: Model, limits: Limits) -> NDArray[Any]:
@@ -109,9 +112,9 @@ def decode_labels(asked: Asked, model: Model, limits: Limits) -> NDArray[Any]:
     return read_raw_ids(data, (height, width), model.palette, limits.pixels)
 
 
-def decode_photo(asked: Asked, limits: Limits) -> Pixels:
-    """The style photo of a request."""
-    return read_style_photo(_file(asked, "photo", PNG, "image/jpeg", "image/webp")[1], limits.photo_pixels)
+def photo_reader(asked: Asked, limits: Limits) -> Callable[[], Pixels]:
+    """Decodes the style photo of a request; see :func:`i2i.service.images.read_style_photo`."""
+    return partial(read_style_photo, _file(asked, "photo", PNG, "image/jpeg", "image/webp")[1], limits.photo_pixels)
 
 
 def number(asked: Asked, name: str, low: int, high: int) -> int | None:
@@ -124,14 +127,18 @@ def number(asked: Asked, name: str, low: int, high: int) -> int | None:
     return int(text)
 
 
-def _style(asked: Asked, model: Model, limits: Limits) -> Tensor | Pixels | None:
+def _photo(asked: Asked, model: Model, limits: Limits) -> Callable[[], Pixels] | None:
+    if "photo" not in asked.files:
+        return None
+    if "latent" in asked.parameters:
+        raise Problem(400, "a latent and a photo are given; the style comes from one of them")
+    if not model.takes_photos:
+        raise Problem(422, "this model takes no style from photos")
+    return photo_reader(asked, limits)
+
+
+def _style(asked: Asked, model: Model) -> Tensor | None:
     latent = asked.parameters.get("latent")
-    if "photo" in asked.files:
-        if latent is not None:
-            raise Problem(400, "a latent and a photo are given; the style comes from one of them")
-        if not model.takes_photos:
-            raise Problem(422, "this model takes no style from photos")
-        return decode_photo(asked, limits)
     if latent is None:
         return None
     length = model.synthesizer.style_dim

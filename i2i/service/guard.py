@@ -68,7 +68,7 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._loopback and not is_loopback(_name(host)):
             return Problem(403, f"the service was called by the name {_name(host)!r}; it answers this machine alone")
-        if method not in ("GET", "HEAD") and origin is not None and urlsplit(origin).netloc != host:
+        if method not in ("GET", "HEAD") and origin is not None and _place(origin) != host:
             return Problem(
                 403, f"the request comes from a page of {origin}; only the service's own pages may send some"
             )
@@ -113,6 +113,14 @@ def _name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
+
+
+def _place(origin: str) -> str | None:
+    """``http://localhost:80`` -> ``localhost:80``; None for what is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _too_large(most: int) -> Problem:

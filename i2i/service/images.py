@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from i2i.data.files import image_ids, image_pixels, instance_ids
+from i2i.data.files import image_ids, image_pixels, instance_ids, upright
 from i2i.errors import InputError
 from i2i.pictures import Pixels
 from i2i.service.palette import Palette
@@ -80,7 +80,7 @@ def read_style_photo(data: bytes, most: int) -> Pixels:
     """
     image = _opened(data, _PHOTOS, most, "photo")
     try:
-        return image_pixels(ImageOps.exif_transpose(image), 3, "photo")
+        return image_pixels(upright(image), 3, "photo")
     except (InputError, *_DAMAGE) as error:
         raise Problem(422, f"photo: {error}") from error
 

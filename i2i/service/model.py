@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,14 +32,17 @@ class Order:
     Attributes:
         labels: (H, W).
         instances: (H, W) ids, or None.
-        style: a vector, a photo, or None to draw one.
+        style: a vector, or None to draw one.
+        photo: decodes the photo whose style to take instead. The order waits with it as a file, since the pixels of
+            all photos in a queue could be more than the memory holds.
         seed: of what is drawn; None draws something else each time.
         count: pictures.
     """
 
     labels: NDArray[Any]
     instances: NDArray[np.int32] | None = None
-    style: Tensor | Pixels | None = None
+    style: Tensor | None = None
+    photo: Callable[[], Pixels] | None = None
     seed: int | None = None
     count: int = 1
 
@@ -47,6 +50,10 @@ class Order:
     def key(self) -> Hashable:
         """Orders of the same key can be made together; None stands for one that is made alone."""
         return None if self.count > 1 else (self.labels.shape, self.instances is None)
+
+    def look(self) -> Tensor | Pixels | None:
+        """The style as the synthesizer takes it: a vector, the pixels of a photo, or None."""
+        return self.style if self.photo is None else self.photo()
 
 
 class Model:
@@ -107,7 +114,7 @@ class Model:
         if len(orders) == 1:
             return [self._alone(orders[0])]
         synthesizer, (height, width) = self.synthesizer, orders[0].labels.shape
-        styles = [synthesizer.style(self._condition([o]), (height, width), o.style, o.seed) for o in orders]
+        styles = [synthesizer.style(self._condition([o]), (height, width), o.look(), o.seed) for o in orders]
         drawn = [style for style in styles if style is not None]
         if len({style.shape for style in drawn}) > 1:  # noise of regions, of which the maps have different numbers
             return [self._alone(order) for order in orders]
@@ -117,7 +124,7 @@ class Model:
 
     def _alone(self, order: Order) -> Pixels:
         return self.synthesizer(
-            order.labels, instances=order.instances, style=order.style, seed=order.seed, count=order.count
+            order.labels, instances=order.instances, style=order.look(), seed=order.seed, count=order.count
         )
 
     def _condition(self, orders: Sequence[Order]) -> Any:

@@ -35,7 +35,7 @@ def document(limits: Limits) -> Schema:
     several = {"count": ("pictures, each in a style of its own; more than one come as a ZIP", count)}
     painter: dict[str, tuple[str, Schema]] = {
         "painter": ("drawn by the page", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
-        "stroke": ("its number, which counts up", _INTEGER),
+        "stroke": ("its number, which counts up; asking again counts, too", _INTEGER),
     }
     fit = {"fit": ("1 brings the map to the size the model was trained for", {"type": "integer", "enum": [0, 1]})}
     maps = f"A label map is a PNG of ids or class colours, or raw ids (a byte each, or two, the lower first), of at \

@@ -36,7 +36,7 @@ class Painter:
 
     def paint(self, orders: Sequence[Order]) -> list[Pixels]:
         """The picture after a stroke, (1, H, W, 3)."""
-        return [self.canvas.update(o.labels, o.instances, style=o.style, seed=o.seed)[None] for o in orders]
+        return [self.canvas.update(o.labels, o.instances, style=o.look(), seed=o.seed)[None] for o in orders]
 
 
 class Painters:
@@ -75,9 +75,9 @@ class Painters:
         if stroke <= painter.stroke:
             raise old
         if painter.newest is not None:
-            painter.newest.withdraw(old)
-        painter.stroke = stroke
+            painter.newest.withdraw(old)  # it makes room, so that a stroke is never lost to one that is refused
         painter.newest = queue.enter(order, painter.paint)
+        painter.stroke = stroke  # only now: one that was refused can come again
         return painter.newest
 
     def close(self) -> None:

@@ -32,24 +32,35 @@ class Journal:
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"{folder} is there and is no tour's folder; name a new one, or one that a tour has begun")
 
-    def begin(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Note what a training is done with.
+    def check(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Look whether a training can be gone on with; nothing is written.
 
         Raises:
-            InputError: it was begun with other settings.
+            InputError: it was begun with other settings, and is done or has left a checkpoint.
         """
-        kept = self._kept.setdefault(name, {"settings": dict(settings), "seconds": 0.0, "done": False})
-        if kept["settings"] != json.loads(json.dumps(settings)):
+        if self._begun(name) and self._kept[name]["settings"] != json.loads(json.dumps(settings)):
             raise InputError(
                 f"{self.folder}: {name} was begun with other settings (another seed, or another version of its "
                 "configuration); name another folder"
             )
+
+    def begin(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Note what a training is done with.
+
+        Raises:
+            InputError: as :meth:`check`.
+        """
+        self.check(name, settings)
+        if not self._begun(name):
+            self._kept[name] = {"settings": dict(settings), "seconds": 0.0, "done": False}
         self._write()
 
     def spend(self, name: str, seconds: float, done: bool) -> None:
-        """Note the time that a training has taken further, and whether it is done."""
+        """Note the time that a training has taken further, and whether it is done; forget one that never came to be."""
         self._kept[name]["seconds"] += seconds
         self._kept[name]["done"] = done
+        if not self._begun(name):
+            del self._kept[name]
         self._write()
 
     def done(self, name: str) -> bool:
@@ -63,6 +74,9 @@ class Journal:
     def run(self, name: str) -> Path:
         """The folder of a training's run."""
         return self.folder / "runs" / name
+
+    def _begun(self, name: str) -> bool:
+        return name in self._kept and (self.done(name) or any((self.run(name) / "checkpoints").glob("*.ckpt")))
 
     def _write(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

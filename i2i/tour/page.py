@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shlex
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -15,7 +16,7 @@ from i2i.report.curves import chart, key
 from i2i.report.log import read_log
 from i2i.report.page import definitions, paragraph, table, tiles, write_page
 from i2i.tour.journal import Journal
-from i2i.tour.station import Exhibit, Log, Plot, Shown, Station
+from i2i.tour.station import Exhibit, Log, Plot, Shown, Station, Training
 
 _ENLARGED = 2  # the size at which small pictures are shown, if there is room
 
@@ -40,6 +41,12 @@ def write_tour(path: Path, journal: Journal, road: Sequence[Station]) -> None:
     write_page(path, "From the first GAN to SPADE", _LEAD + still, sections)
 
 
+def command_of(training: Training) -> str:
+    """What does the same training in a shell; in a folder of its own where the configuration's is another's."""
+    own = ["--run", f"runs/{training.name}"] if training.flags else []
+    return shlex.join(["i2i", "fit", "-c", f"configs/{training.config}", *own, *training.flags])
+
+
 def _overview(walked: Sequence[Station], road: Sequence[Station], logs: Mapping[str, Log], journal: Journal) -> str:
     rows = []
     for station in walked:
@@ -62,8 +69,8 @@ def _station(station: Station, logs: Mapping[str, Log], journal: Journal) -> str
     parts += [_exhibit(exhibit, runs) for exhibit in station.exhibits]
     parts += [_figures(station, logs, journal), _plots(station.plots, logs)]
     parts.append(station.left and f"<h3>What is still wrong</h3>{station.left}")
-    settings = {t.label: f"configs/{t.config}" + " ".join(["", *t.flags]) for t in station.trainings}
-    parts.append(f'<details class="small"><summary>Train it yourself</summary>{_commands(settings)}</details>')
+    commands = definitions({training.label: command_of(training) for training in station.trainings})
+    parts.append(f'<details class="small"><summary>Train it yourself</summary>{commands}</details>')
     return "\n".join(part for part in parts if part)
 
 
@@ -130,10 +137,6 @@ def _plots(plots: Sequence[Plot], logs: Mapping[str, Log]) -> str:
                 f'{key([label for _, label in there])}<p class="small">{escape(plot.text)}</p></div>'
             )
     return f'<div class="charts">{"".join(cards)}</div>' if cards else ""
-
-
-def _commands(settings: Mapping[str, str]) -> str:
-    return definitions({label: f"i2i fit -c {what}" for label, what in settings.items()})
 
 
 def _time(seconds: float) -> str:

@@ -155,8 +155,9 @@ RING = Station(
         ),
         Exhibit(
             "On the way: the first GAN in haste",
-            "With the optimizer's usual momentum of 0.9, no averaged generator and no falling rate: the whole cloud "
-            "sits in one place and jumps to the next. The others have less momentum and an averaged generator, and "
+            "With the optimizer's usual momentum of 0.9, no averaged generator and no falling rate: at first the "
+            "whole cloud runs from place to place and leaves most modes out; the ring is found late, and less sharply "
+            "than by all others but the clipped one. The others have less momentum and an averaged generator, and "
             "all but the clipped one a falling rate.",
             development("gan_ring_hasty", count=5),
         ),

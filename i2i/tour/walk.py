@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import i2i
 from i2i.commands import fit
+from i2i.commands.accelerator import check_accelerator
 from i2i.commands.configuration import read_configuration
 from i2i.errors import InputError, Stopped
 from i2i.tour.journal import Journal
@@ -16,6 +18,7 @@ from i2i.tour.road import ROAD, chosen
 from i2i.tour.station import Station, Training
 
 _BAR = 28
+_SEEDS = 1 << 32  # which the trainer takes
 
 
 def walk(
@@ -36,24 +39,30 @@ def walk(
         The page.
 
     Raises:
-        InputError: no such station, a folder with something else in it, or no configurations here.
+        InputError: no such station or device, a folder with something else in it, or no configurations here.
         Stopped: a signal has ended the training, which is saved.
     """
-    if seed < 0:
-        raise InputError(f"seed is {seed}; allowed are 0 and more")
+    if not 0 <= seed < _SEEDS:
+        raise InputError(f"seed is {seed}; allowed are 0 to {_SEEDS - 1}")
+    check_accelerator(device, "--device")
     stations = chosen(only, road)
     configs = find_configs()
     journal = Journal(Path(out))
     everything = [training for station in stations for training in station.trainings]
     for training in everything:
-        journal.begin(training.name, settings(training, configs, seed))
+        journal.check(training.name, settings(training, configs, seed))
     page = journal.folder / "index.html"
     for number, station in enumerate(stations, 1):
         for training in station.trainings:
             if journal.done(training.name):
                 continue
             print(_where(stations, number, training, everything, journal), flush=True)
-            _train(training, configs, journal, seed, device)
+            try:
+                _train(training, configs, journal, seed, device)
+            except Stopped as stopped:
+                again = _command(journal.folder, only, seed, device)
+                said = f"{str(stopped).split(' Continue with')[0]} The tour goes on with: {again}"
+                raise Stopped(said, stopped.status) from stopped
         write_tour(page, journal, road)
     print(f"{_bar(len(everything), len(everything))} the tour is done: open {page}", flush=True)
     return page
@@ -83,15 +92,21 @@ def _train(training: Training, configs: Path, journal: Journal, seed: int, devic
     arguments = ["fit", "-c", str(configs / training.config), "--run", str(journal.run(training.name))]
     arguments += ["--resume", "auto", "--seed_everything", str(seed), "--data.seed", str(seed)]
     arguments += ["--trainer.accelerator", device, "--trainer.devices", "1", *training.flags]
+    journal.begin(training.name, settings(training, configs, seed))
     start, done = time.monotonic(), False
     try:
         fit.run(arguments)
         done = True
-    except Stopped as stopped:
-        again = f"{str(stopped).split(' Continue with')[0]} The tour goes on with: i2i tour {journal.folder}"
-        raise Stopped(again, stopped.status) from stopped
     finally:
         journal.spend(training.name, time.monotonic() - start, done)
+
+
+def _command(folder: Path, only: Sequence[str], seed: int, device: str) -> str:
+    """The command of this very tour."""
+    flags = ["--only", *only] if only else []
+    flags += ["--seed", str(seed)] if seed else []
+    flags += ["--device", device] if device != "cpu" else []
+    return shlex.join(["i2i", "tour", str(folder), *flags])
 
 
 def _where(

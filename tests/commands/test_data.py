@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -125,7 +126,9 @@ def test_caching_again_keeps_and_mends(
     assert main(again) == 0
     said = capsys.readouterr().out
     assert "6 samples in 4 shards, 3 of them there already and whole" in said
-    assert f"written anew: {victim}: damaged" in said and "Next: i2i fit" in said
+    assert f"written anew: {victim}: damaged" in said
+    following = shlex.split(said.split("Next: ")[1])
+    assert following == ["i2i", "fit", *flags(pairs), "--data.cache", f"[{roots[0]}, {roots[1]}]"]
     assert victim.read_bytes() == (cached[0] / victim.name).read_bytes()
 
 

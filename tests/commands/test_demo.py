@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 
 from i2i.checkpoint import save_model
@@ -45,6 +47,18 @@ def test_after_the_quickstart_no_model_needs_to_be_named(model: Path, tmp_path: 
             server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
         assert server.stderr is not None and not server.stderr.read()
+
+
+def test_the_address_is_there_when_it_is_told(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        host, port = sockets[0].getsockname()
+        assert f"http://{host}:{port}/" in capsys.readouterr().out
+        socket.create_connection((host, port)).close()
+
+    monkeypatch.setattr(uvicorn.Server, "run", call)
+    assert main(["demo", str(model), "--port", "0"]) == 0
 
 
 def test_without_the_quickstart_the_way_to_it_is_told(

@@ -103,7 +103,17 @@ def test_only_what_it_has_written_is_replaced(
         (["--labels", "MAP", "--steps", "1"], "steps is 1"),
         (["--labels", "MAP", "--count", "0"], "--count is 0, which leaves nothing to draw"),
         (["--labels", "MAP", "--seed", "-1"], "seed is -1"),
-        (["--labels", "MAP", "--seed", "9" * 22], f"the seed is {'9' * 22}; allowed are integers of 64 bits"),
+        (["--labels", "MAP", "--from", "-1", "--to", "2"], "the seed of a latent is -1"),
+        (["--labels", "MAP", "--from", "9" * 23, "--to", "2"], f"the seed of a latent is {'9' * 23}"),
+        (["--labels", "MAP", "--from", "9" * 300, "--to", "2"], "the seed of a latent is 999"),
+        (
+            ["--labels", "MAP", "--towards", "1", "--away", "2", "--base", "3", "--by", "1", "inf"],
+            "by has the value inf",
+        ),
+        (
+            ["--labels", "MAP", "--seed", "9" * 22],
+            f"the seed of a latent is {'9' * 22}; allowed are integers of 64 bits",
+        ),
         (["--labels", "MAP", "--towards", "1", "--away", "2", "--base", "3", "--by", "nan"], "by has the value nan"),
         (["--labels", "MAP", "--way", "round"], "invalid choice: 'round'"),
         (["--labels", "MAP", "--instances", "MAP", "MAP"], "names 1 maps, --instances 2"),

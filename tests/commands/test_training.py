@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -100,6 +101,22 @@ def test_several_configurations_and_short_overrides(pairs: Path, tmp_path: Path)
     assert "schedule: original" in saved and "width: 2" in saved and "batch_size: 1" in saved
 
 
+@pytest.mark.parametrize(("discriminator_steps", "expected"), [(1, 3), (2, 2)])
+def test_max_steps_are_steps_of_the_discriminator(
+    pairs: Path, tmp_path: Path, discriminator_steps: int, expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trainer by itself counts those of both optimizers."""
+    flags = ["--trainer.max_steps", str(expected), "--data.batch_size", "1", "--trainer.log_every_n_steps", "1"]
+    assert fit(pairs, tmp_path / "my run", *flags, "--model.discriminator_steps", str(discriminator_steps)) == 0
+    (log,) = (tmp_path / "my run/logs").rglob("metrics.csv")
+    with log.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["discriminator/real"]]
+    assert [int(row["step"]) for row in rows] == list(range(expected))
+    following = capsys.readouterr().out.splitlines()[-1].split("Next: ")[1]
+    last = str(tmp_path / "my run/checkpoints/last.ckpt")
+    assert shlex.split(following) == ["i2i", "synthesize", last, "LABELS", "OUT"]
+
+
 @pytest.mark.parametrize("precision", ["bf16-mixed"])
 def test_half_precision_trains(pairs: Path, tmp_path: Path, precision: str) -> None:
     assert fit(pairs, tmp_path / "run", "--trainer.max_epochs", "1", "--trainer.precision", precision) == 0
@@ -116,6 +133,13 @@ def test_half_precision_trains(pairs: Path, tmp_path: Path, precision: str) -> N
         (["--data.resize.size", "[48, 64]"], "multiples of 32"),
         (["--resume", "nowhere.ckpt"], "nowhere.ckpt: no such file"),
         (["-c", "nowhere.yaml"], "nowhere.yaml"),
+        (["--previews=-3"], "previews is -3; allowed are 0 and more"),
+        (["--checkpoint_every", "0"], "checkpoint_every is 0; it is a number of epochs, at least 1"),
+        (["--checkpoint_every=-1"], "checkpoint_every is -1"),
+        (["--model.optimizer_g.lr=-1"], "optimizer_g: Invalid learning rate: -1.0"),
+        (["--model.optimizer_d.betas=[0.5, 2]"], "optimizer_d: Invalid beta parameter at index 1: 2"),
+        (["--model.decay_from=-3"], "decay_from is -3"),
+        (["--model.generator.width", "0"], "width 0 is too small; 5 up-samplings need at least 1"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -33,6 +33,29 @@ def test_sound_data(source: Folder, tmp_path: Path, ids) -> None:
     assert "never seen: class 3" in str(report)
 
 
+def test_a_class_with_the_colour_of_another_is_told(source: Folder, tmp_path: Path, write, ids) -> None:
+    (tmp_path / "classes.csv").write_text(
+        "id,name,red,green,blue\n0,sea,1,2,3\n1,quay,150,150,140\n2,land,9,200,9\n3,pier,150,150,140\n"
+    )
+    own = Folder(str(tmp_path))
+    assert own.encoding.classes.twins == {3: 1}
+    report = str(check_all(DataModule(own, Fixed((8, 8)), batch_size=2, workers=0), progress=False))
+    assert "never seen: pier" in report
+    assert "pier has the colour of quay: in RGB files all of it is the latter" in report
+    assert report.endswith("no problems found")  # these files are of ids
+
+
+def test_a_problem_of_both_splits_is_told_once(tmp_path: Path, write, ids) -> None:
+    for number in range(6):
+        write(f"photos/{number}.jpg")
+        write(f"labels/{number}.png", ids(3, seed=number))
+    (tmp_path / "photos/3.jpg").unlink()
+    own = Folder(str(tmp_path), num_classes=4, val_share=0.4)
+    report = check_all(DataModule(own, Fixed((8, 8)), workers=0), progress=False)
+    assert [line for line in report.all_problems if "no photo" in line] == report.all_problems
+    assert len(report.all_problems) == 1 and str(report).endswith("1 problems; training would fail")
+
+
 def test_every_problem_is_found(source: Folder, tmp_path: Path, write, ids) -> None:
     train = tmp_path / "train"
     write("train/labels/train0.png", ids(3) + 9)

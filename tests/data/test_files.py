@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import zlib
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from i2i.classes import ClassTable, LabelEncoding
-from i2i.data.files import list_images, read_instances, read_labels, read_photo
+from i2i.data.files import list_images, read_instances, read_labels, read_photo, upright
 from i2i.errors import InputError
+from i2i.service.images import read_style_photo
 
 ENCODING = LabelEncoding(ClassTable(["a", "b", "c"], [[255, 0, 0], [0, 255, 0], [0, 0, 255]]), unknown=[255])
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)
@@ -65,6 +67,55 @@ def test_exif_rotation_is_applied(tmp_path: Path, orientation: int, turns: int) 
     exif[0x0112] = orientation
     Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
     assert (read_photo(tmp_path / "a.png") == np.rot90(RGB, turns)).all()
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("kind", ["png", "jpg", "tif", "webp"])
+def test_every_orientation_is_that_of_pil_and_taken_once(tmp_path: Path, orientation: int, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(RGB).convert("P" if kind == "png" else "RGB")
+    image.save(tmp_path / f"a.{kind}", exif=exif, **({"transparency": 3} if kind == "png" else {}))
+    with Image.open(tmp_path / f"a.{kind}") as found, Image.open(tmp_path / f"a.{kind}") as again:
+        expected = ImageOps.exif_transpose(again)
+        turned = upright(found)
+        for one in (turned, upright(turned)):
+            assert one.size == expected.size and one.mode == expected.mode and one.format == found.format
+            assert one.info.get("transparency") == expected.info.get("transparency")
+            assert (np.asarray(one.convert("RGBA")) == np.asarray(expected.convert("RGBA"))).all()
+
+
+def test_an_orientation_that_is_written_in_xmp_counts(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.webp", lossless=True, xmp=b'<x tiff:Orientation="6"/>')
+    assert (read_photo(tmp_path / "a.webp") == np.rot90(RGB, 3)).all()
+    with Image.open(tmp_path / "a.webp") as image:
+        assert upright(upright(image)).size == (6, 8)
+
+
+def tags(*entries: tuple[int, int, bytes]) -> bytes:
+    """EXIF with one value of four bytes or less in each tag: (tag, type, value)."""
+    rows = b"".join(struct.pack("<HHI", tag, kind, 1) + value.ljust(4, b"\0") for tag, kind, value in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_exif_that_is_wrong_elsewhere_turns_photos_and_what_cannot_be_read_leaves_them(tmp_path: Path) -> None:
+    turned = (0x0112, 3, struct.pack("<H", 6))
+    samples_per_pixel = (0x0115, 11, struct.pack("<f", 3.0))  # a float, which is to be an integer
+    cases = {
+        "wrong type": (tags(turned, samples_per_pixel), 3),
+        "wrong orientation": (tags((0x0112, 11, struct.pack("<f", 6.5))), 0),
+        "text": (tags((0x0112, 2, b"six")), 0),
+        "cut": (tags(turned, samples_per_pixel)[:-16], 3),
+        "nonsense": (b"Exif\0\0nonsense", 0),
+    }
+    for name, (exif, turns) in cases.items():
+        path = tmp_path / f"{name}.jpg"
+        Image.fromarray(RGB).save(path, exif=exif)
+        with Image.open(path) as image:
+            expected = np.rot90(np.asarray(image), turns)
+        assert np.array_equal(read_photo(path), expected), name
+        assert np.array_equal(read_style_photo(path.read_bytes(), 1000), expected), name
 
 
 def test_unreadable_photos_are_named(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def grey_png(values: np.ndarray, depth: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from([2, 4]), st.integers(1, 9), st.integers(0, 2**31))
 def test_opened_pngs_of_few_bits_keep_their_ids(tmp_path_factory: Any, depth: int, width: int, seed: int) -> None:
     """PIL spreads such values over 0 to 255; by the file's depth they come back, whether it is decoded yet or not."""

@@ -58,7 +58,7 @@ def test_another_process_paints_the_same_bytes() -> None:
     assert other.stdout.strip() == digest.hexdigest()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**62),
     height=st.integers(16, 96),

@@ -39,7 +39,7 @@ def written(path: Path, samples: list[Sample]) -> Shard:
     return Shard(path, CACHE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     name=st.text(max_size=300),
     photo=st.none() | arrays(np.uint8, st.just(3)),
@@ -80,7 +80,7 @@ def test_the_same_samples_give_the_same_bytes(shard: tuple[bytes, list[Sample]],
     assert (tmp_path / "again.zip").read_bytes() == shard[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_damage_gives_other_pixels(
     shard: tuple[bytes, list[Sample]], tmp_path_factory: Any, data: st.DataObject

@@ -49,7 +49,7 @@ def place_of(height: int, width: int) -> NDArray[np.int32]:
 
 
 @given(resizes(), SIZES, SEEDS, st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_labels_and_instances_move_together(resize: Resize, size: tuple[int, int], seed: int, training: bool) -> None:
     instances = place_of(*size)
     labels = (instances // 1000 % 251).astype(np.int16)
@@ -63,7 +63,7 @@ def test_labels_and_instances_move_together(resize: Resize, size: tuple[int, int
 
 
 @given(resizes(), st.integers(0, 3), SEEDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_photo_moves_with_the_labels(resize: Resize, kind: int, seed: int) -> None:
     """A photo of large squares in the classes' greys: away from the squares' borders, grey says which label belongs."""
     height, width = [(64, 64), (64, 96), (96, 64), (80, 72)][kind]
@@ -79,7 +79,7 @@ def test_the_photo_moves_with_the_labels(resize: Resize, kind: int, seed: int) -
 
 
 @given(SIZES, SIZES, st.sampled_from([np.uint8, np.int16, np.int32]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_maps_are_stretched_as_by_pil(source: tuple[int, int], target: tuple[int, int], dtype: type) -> None:
     ids = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, source).astype(dtype)
     expected = Image.fromarray(ids.astype(np.int32)).resize(target[::-1], Image.Resampling.NEAREST)
@@ -96,7 +96,7 @@ def test_photos_are_averaged_when_they_shrink() -> None:
 
 
 @given(SIZES, SIZES, st.integers(0, 255))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_plain_photos_stay_plain(source: tuple[int, int], target: tuple[int, int], value: int) -> None:
     assert (stretch_photo(np.full((*source, 3), value, np.uint8), target) == value).all()
 

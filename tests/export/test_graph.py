@@ -103,7 +103,7 @@ def test_a_value_that_is_no_class_is_none() -> None:
     assert one_hot[0, :, 0, 1].sum() == one_hot[0, :, 1, 0].sum() == 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
 def test_edges_and_padding_are_those_of_the_maps(count: int, height: int, width: int, seed: int) -> None:
     maps = torch.randint(0, 3, (count, height, width), generator=torch.Generator().manual_seed(seed))

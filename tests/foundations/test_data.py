@@ -77,12 +77,30 @@ def test_a_folder_of_photos_comes_square(tmp_path: Path) -> None:
     assert (len(train), len(val)) == (18, 2)
     photo = train.read(0)["photo"]
     assert photo.shape == (3, 16, 16) and torch.allclose(photo, photo[0, 0, 0])
-    assert train.name(0) == "02"
+    assert train.name(0) == train.read(0)["name"] == "0/02.png"
     (tmp_path / "0" / "02.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"02\.png"):
         train.read(0)
-    with pytest.raises(InputError, match="0 images; at least 10"):
-        Pictures(str(tmp_path / "none"))
+
+
+def test_a_folder_that_is_none_is_no_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    for name in ("none", "letter.txt"):
+        with pytest.raises(InputError, match=rf"{name}: there is no such folder; name yours with --data\.source\.root"):
+            Pictures(str(tmp_path / name))
+    with pytest.raises(InputError, match="0 images; at least 10 are needed: every tenth is for validation"):
+        Pictures(str(tmp_path))
+
+
+def test_photos_of_equal_names_are_different_photos(tmp_path: Path) -> None:
+    for folder in ("a", "b/c"):
+        (tmp_path / folder).mkdir(parents=True)
+        for i in range(10):
+            for ending in ("jpg", "png"):
+                Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(tmp_path / folder / f"{i}.{ending}")
+    source = Pictures(str(tmp_path), size=8)
+    names = [split.name(i) for split in map(source.split, ("train", "val")) for i in range(len(split))]
+    assert len(names) == 40 and set(names) == {path.relative_to(tmp_path).as_posix() for path in source.paths}
 
 
 def test_photos_of_pairs() -> None:
@@ -150,6 +168,8 @@ def test_batches() -> None:
     assert data.shape == [1, 8, 8] and data.num_classes == data.semantics.num_classes == 10
     with pytest.raises(InputError, match="batch_size is 0"):
         SampleData(Digits(), batch_size=0)
+    with pytest.raises(InputError, match="limit_val is 0; allowed are 1 and more"):
+        SampleData(Digits(), limit_val=0)
 
 
 @pytest.mark.parametrize("wrong", [{"train": 0}, {"seed": -1}, {"modes": 0}, {"deviation": 0.0}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from i2i.foundations.convolutional import ConvolutionalEncoder, DCGANGenerator
 from i2i.foundations.latents import SampleLatents
 from i2i.foundations.plots import FAKE
 from i2i.foundations.sampler import Sampler
+from i2i.latent_space import latent_at
 from i2i.latent_strips import Arithmetic, latent_strips
 from i2i.latents import mixed
 from i2i.pictures import to_pixels
@@ -48,6 +50,21 @@ def test_ends_of_images_are_plain_samples_to_the_bit(digits: Sampler) -> None:
     assert not np.array_equal(found.strips[0].pictures, found.strips[2].pictures)
 
 
+@pytest.mark.parametrize("draw", ["latents", "sample", "latent_at"])
+def test_latents_are_drawn_by_seeds_of_64_bits(draw: str) -> None:
+    sampler = Sampler(ConnectedGenerator([2], style_dim=3), ClassSemantics())
+
+    def drawn(seed: Any) -> Tensor:
+        if draw == "latent_at":
+            return latent_at(SampleLatents(sampler), seed)
+        return sampler.latents(1, seed) if draw == "latents" else sampler.sample(1, seed)
+
+    assert torch.equal(drawn(5), drawn(np.int64(5))) and torch.isfinite(drawn(2**64 - 1)).all()
+    for seed in (2**70, -1):
+        with pytest.raises(InputError, match=f"the seed.* is {seed}; allowed are integers of 64 bits, 0 to"):
+            drawn(seed)
+
+
 def test_a_photo_is_found_by_the_encoder_as_a_grey_square_from_its_middle(digits: Sampler) -> None:
     square = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     photo = np.zeros((16, 30, 3), np.uint8)
@@ -57,6 +74,19 @@ def test_a_photo_is_found_by_the_encoder_as_a_grey_square_from_its_middle(digits
     torch.testing.assert_close(SampleLatents(digits, 1).latent(photo), expected)
     result = latent_strips(SampleLatents(digits, 1), arithmetic=Arithmetic([photo], [3], photo, by=(0,)), count=0)
     torch.testing.assert_close(result.latents["result"][0], expected)
+
+
+def test_networks_in_training_stay_as_they_are() -> None:
+    generator = DCGANGenerator([1, 16, 16], 0, style_dim=5, width=4)
+    encoder = ConvolutionalEncoder([1, 16, 16], 0, style_dim=5, width=2)
+    sampler = Sampler(generator, ClassSemantics(), encoder)
+    first = sampler.sample(2, seed=0)
+    for network in (generator, encoder):
+        assert network.training and all(parameter.requires_grad for parameter in network.parameters())
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(2)
+    assert torch.equal(sampler.sample(2, seed=0), first)
 
 
 def test_a_point_is_shown_where_it_lies() -> None:

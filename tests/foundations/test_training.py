@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,52 @@ def test_an_interrupted_run_goes_on_exactly(tmp_path: Path) -> None:
     assert differences(whole, broken) == []
 
 
+def test_a_gradient_penalty_goes_with_dropout(tmp_path: Path) -> None:
+    penalty = "--model.objective.regularizers+=i2i.losses.regularization.GradientPenalty"
+    assert fit("gan_sine", tmp_path / "run", "--trainer.max_epochs", "1", penalty) == 0
+    assert float(rows(tmp_path / "run")[0]["discriminator/gradient_penalty"]) > 0
+
+
+FEW_LEFT_OUT = "too few for the measures missed and closeness, which need 6: they are left out"
+
+
+@pytest.mark.parametrize(("photos", "measured"), [(10, False), (51, True)])
+def test_a_small_folder_is_trained_on(
+    photos: int, measured: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With fewer than 51 photos there are too few for measures among neighbours, but not for a training."""
+    (tmp_path / "faces").mkdir()
+    for i in range(photos):
+        Image.new("RGB", (12, 10), (5 * i, 0, 200)).save(tmp_path / f"faces/{i:02d}.png")
+    small = ["--model.generator.width", "2", "--model.discriminator.width", "2", "--data.source.size", "8"]
+    flags = ["--data.source.root", str(tmp_path / "faces"), "--data.batch_size", "8", *small, *QUICK]
+    assert main(["fit", "-c", str(CONFIGS / "dcgan_faces.yaml"), "--run", str(tmp_path / "run"), *flags]) == 0
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert (f"{1 + (photos - 1) // 10} samples to validate on: {FEW_LEFT_OUT}" in said) != measured
+    assert {path.name for path in (tmp_path / "run/checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert all(row["validation/energy"] for row in rows(tmp_path / "run")[-1:])
+    assert ("validation/missed" in rows(tmp_path / "run")[-1]) == measured
+
+
+def test_few_samples_to_validate_on_are_no_end_of_a_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit("gan_ring", tmp_path / "run", "--data.limit_val", "4") == 0
+    assert f"4 samples to validate on: {FEW_LEFT_OUT}" in capsys.readouterr().out.replace("\n", " ")
+    last = rows(tmp_path / "run")[-1]
+    assert last["validation/energy"] and last["validation/modes"] and "validation/missed" not in last
+
+
+def test_what_comes_next_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a model of classes, in a folder whose name has a space."""
+    assert fit("cgan_digits", tmp_path / "my run", "--trainer.max_epochs", "1") == 0
+    (command,) = re.findall("Next: (.*)", capsys.readouterr().out)
+    program, *arguments = shlex.split(command)
+    few = ["--count", "1", "--steps", "2"]
+    assert program == "i2i" and arguments[-3] == "OUT"
+    assert main([str(tmp_path / "out") if one == "OUT" else one for one in arguments] + few) == 0
+
+
 OTHERS_DATA = {"dcgan_fashion", "dcgan_faces", "dcgan_scenes"}  # the user's, or large; the networks are dcgan_digits's
 
 
@@ -109,6 +157,11 @@ def test_what_does_not_fit_together_is_told_in_one_line(
     for command in ("demo", "export"):
         assert main([command, str(last), *[str(tmp_path / "out")][: command == "export"]]) == 1
         assert "a model of samples without maps" in capsys.readouterr().err
+    config = str(CONFIGS / "gan_sine.yaml")
+    for line in (["evaluate", str(last)], ["memory"], ["data", "check"]):
+        assert main([*line, "-c", config]) == 1
+        error = capsys.readouterr().err
+        assert f"{config} is of a model of samples; this command is for" in error and len(error.splitlines()) == 1
     assert fit("gan_sine", tmp_path / "run", "--data.source.train", "8") == 1
     assert "fewer than the batch_size 64" in capsys.readouterr().err
 

@@ -29,7 +29,7 @@ def colours_of(maps: SemanticMap) -> Tensor:
     return PALETTE[maps.codes].permute(0, 3, 1, 2)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), share=st.floats(0.0, 1.0))
 def test_a_shifted_photo_lies_on_its_shifted_map(seed: int, share: float) -> None:
     """Pixel by pixel, edges and what has come in included."""

@@ -20,7 +20,7 @@ def located(batch: int, height: int, width: int) -> Tensor:
     ).double()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(size=st.tuples(st.integers(1, 9), st.integers(1, 11)), count=st.integers(1, 4), seed=st.integers(0, 10**6))
 def test_one_place_for_all(size: tuple[int, int], count: int, seed: int) -> None:
     torch.manual_seed(seed)

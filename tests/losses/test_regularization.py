@@ -14,6 +14,10 @@ from torch.nn.utils import parametrize
 
 from i2i import draws
 from i2i.errors import InputError
+from i2i.foundations.condition import ClassCondition
+from i2i.foundations.connected import ConnectedDiscriminator
+from i2i.foundations.convolutional import DCGANDiscriminator
+from i2i.foundations.progressive import ProgressiveDiscriminator, Variation
 from i2i.losses.adversarial import WassersteinLoss
 from i2i.losses.objective import Objective, Regularizer, judge_both
 from i2i.losses.regularization import R1, GradientPenalty, LeCam
@@ -212,10 +216,59 @@ class Pairs:
         return self
 
 
-def test_a_batch_norm_is_refused() -> None:
-    network = MultiscalePatchGAN(CLASSES, width=2, layers=2, norm="batch")
+@pytest.mark.parametrize("norm", ["batch", "global_batch"])
+def test_a_batch_norm_is_refused(norm: Any) -> None:
+    network = MultiscalePatchGAN(CLASSES, width=2, layers=2, norm=norm)
     with pytest.raises(InputError, match="the batch norm of MultiscalePatchGAN mixes samples"):
         GradientPenalty()(network, *batch())
+
+
+def test_the_penalty_under_dropout_is_of_each_sample_by_itself() -> None:
+    """What is left out is drawn for each sample, and its gradient is that of the units it has."""
+    network, seeds = ConnectedDiscriminator([2], hidden=[32, 16], dropout=0.5), [5, 6, 7]
+    fake, real = torch.randn(3, 2), torch.randn(3, 2)
+
+    def penalty(chosen: list[int]) -> Tensor:
+        condition = ClassCondition(torch.zeros(len(chosen), dtype=torch.long), 0)
+        with draws.of_samples([seeds[i] for i in chosen]):
+            found = GradientPenalty()(network, condition, fake[chosen], real[chosen])
+        assert found is not None
+        return found
+
+    alone = torch.stack([penalty([i]) for i in range(3)])
+    torch.testing.assert_close(penalty([0, 1, 2]), alone.mean())
+    network.eval()
+    assert (penalty([0]) - alone[0]).abs() > 1e-3
+
+
+def test_the_penalty_reaches_through_the_variation_over_the_batch() -> None:
+    """D(xᵢ) = wxᵢ + s: the sum over the batch has the slope w + N ds/dxᵢ, s the standard deviation of all x.
+
+    So the progressive GANs took it (Karras et al. 2018), whose discriminator knows s.
+    """
+
+    class Critic(nn.Module):
+        def forward(self, condition: Any, samples: Tensor) -> list[list[Tensor]]:
+            told = Variation()(samples)
+            return [[3 * told[:, :1] + told[:, 1:]]]
+
+    x = torch.tensor([0.0, 1.0, 5.0], dtype=torch.float64)[:, None, None, None]
+    found = GradientPenalty()(Critic(), "none", x, x)  # type: ignore[arg-type]  # on the line from x to x
+    slope = 3 + (x - x.mean()) / x.std(correction=0)
+    torch.testing.assert_close(found, (slope.abs() - 1).square().mean())
+
+
+@pytest.mark.parametrize(
+    "network",
+    [ProgressiveDiscriminator([1, 16, 16], width=4), DCGANDiscriminator([1, 16, 16], width=4, norm="instance")],
+)
+def test_the_penalty_teaches_discriminators_of_samples(network: nn.Module) -> None:
+    condition = ClassCondition(torch.zeros(3, dtype=torch.long), 0, (16, 16))
+    found = GradientPenalty()(network, condition, *torch.randn(2, 3, 1, 16, 16))
+    assert found is not None and bool(found.isfinite())
+    taught = [p for p in network.parameters() if p.requires_grad and p.dim() > 1]
+    gradients = torch.autograd.grad(found, taught)
+    assert all(bool(g.isfinite().all()) and float(g.abs().max()) > 0 for g in gradients)
 
 
 def test_all_passes_of_a_step_share_one_power_iteration() -> None:

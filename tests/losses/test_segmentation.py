@@ -97,7 +97,7 @@ def test_the_terms_are_the_papers_equations(ignored: list[int]) -> None:
     counts=st.lists(st.integers(0, 20), min_size=1, max_size=6).filter(lambda c: sum(c) > 0),
     ignored=st.lists(st.integers(0, 7), max_size=3),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_class_weights(counts: list[int], ignored: list[int]) -> None:
     """Inverse to the frequency; the weighted pixels of every class that occurs have the same share of all."""
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))[None, None]
@@ -171,7 +171,7 @@ def test_a_discriminator_of_single_pixels_is_consistent() -> None:
 
 
 @given(seed=st.integers(0, 1000))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_mask_takes_each_class_as_a_whole(seed: int) -> None:
     semantics, _, _ = batch(seed, size=9)
     torch.manual_seed(seed)

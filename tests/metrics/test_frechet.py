@@ -26,7 +26,7 @@ def textbook(x: torch.Tensor, y: torch.Tensor) -> float:
     return float(means + np.trace(sigma_a) + np.trace(sigma_b) - 2 * np.trace(np.real(root)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(dim=st.integers(2, 12), extra=st.integers(2, 40), other=st.integers(2, 40), seed=st.integers(0, 10**6))
 def test_it_is_the_formula_with_the_matrix_square_root(dim: int, extra: int, other: int, seed: int) -> None:
     x, y = features(dim + extra, dim, seed), features(dim + other, dim, seed + 1)

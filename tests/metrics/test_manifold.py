@@ -28,7 +28,7 @@ def naive(real: torch.Tensor, fake: torch.Tensor, k: int) -> tuple[float, float,
     return precision, recall, density, coverage
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n=st.integers(6, 20), m=st.integers(6, 20), k=st.integers(1, 5), seed=st.integers(0, 10**6))
 def test_it_is_the_loops_over_all_pairs(n: int, m: int, k: int, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)

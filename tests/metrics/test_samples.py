@@ -40,7 +40,7 @@ def naive(x: Tensor, y: Tensor) -> float:
     return 2 * mean(x, y) - mean(x, x) - mean(y, y)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n=st.integers(1, 12), m=st.integers(1, 12), d=st.integers(1, 4), seed=st.integers(0, 10**6))
 def test_the_energy_distance_is_the_loop_over_all_pairs(n: int, m: int, d: int, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)

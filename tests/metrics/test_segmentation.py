@@ -27,7 +27,7 @@ def naive(labels: torch.Tensor, read: torch.Tensor, classes: int, ignored: set[i
     return sum(ious) / len(ious), accuracy, sum(a == b and a < classes for a, b in both) / len(both)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_it_is_the_loop_over_pixels(data: st.DataObject) -> None:
     classes = data.draw(st.integers(2, 6))

@@ -76,7 +76,7 @@ def test_bands_are_the_whole_picture(name: str, coarse: bool) -> None:
     assert whole.std() > 0.05
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 7))
 def test_steps_hand_on_what_the_next_one_takes(height: int, rows: int, first: int) -> None:
     """A crop is what the step before got right, twice as large where up-sampled, and wrong by two pixels at most."""

@@ -17,7 +17,7 @@ from i2i.recipe import build, recipe
 from i2i.semantics import SemanticMap
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(height=st.integers(5, 90), width=st.integers(5, 90), size=st.sampled_from([16, 32, 64]))
 @torch.no_grad()
 def test_any_size_of_photo(height: int, width: int, size: int) -> None:
@@ -55,7 +55,7 @@ def test_recipe_gradients_and_errors() -> None:
 
 
 @given(batches=st.lists(st.integers(1, 7), min_size=1, max_size=5), remembered=st.integers(1, 6))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_it_remembers_the_photos_that_came_last(batches: list[int], remembered: int) -> None:
     torch.manual_seed(0)
     encoder = StyleEncoder(3, width=1, size=16, norm="none", spectral=False, remembered=remembered)

@@ -87,7 +87,7 @@ Stroke = tuple[int, int, int, int, int] | str
 BORDERS: list[Stroke] = [(0, 95, 1, 1, 1), (127, 0, 1, 1, 2), (0, 0, 128, 1, 3), (64, 64, 1, 1, 1), (126, 94, 2, 2, 0)]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     number=st.integers(0, len(NETWORKS) - 1),
     edges=st.booleans(),

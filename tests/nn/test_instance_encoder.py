@@ -24,7 +24,7 @@ def maps(batch: int, height: int, width: int, seed: int, lowest: int = 0) -> Sem
     return SemanticMap.from_labels(labels, CLASSES, ids)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     batch=st.integers(1, 3),
     height=st.integers(1, 9),

@@ -36,7 +36,7 @@ def draw_map(kind: str, height: int, width: int, edges: bool, batch: int = 2, se
     return SemanticMap.from_labels(labels.contiguous(), CLASSES, labels // 2 if edges else None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(["noise", "stripes", "checkerboard", "one pixel", "single class"]),
     size=st.tuples(st.integers(4, 23), st.integers(4, 23)),

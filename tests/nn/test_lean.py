@@ -18,7 +18,7 @@ from i2i.semantics import SemanticMap
 
 
 @torch.no_grad()
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(["same", "seven", "halving", "doubling"]),
     height=st.integers(4, 40),

@@ -59,7 +59,7 @@ def gradients(x: Tensor, rows: PixelRows, table: Tensor, backend: Any, slope: fl
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n=st.integers(1, 3),
     c=st.sampled_from([1, 3, 16, 33]),

@@ -23,7 +23,7 @@ def power_method(conv: nn.Module) -> SpectralNorm:
     return step
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(out=st.integers(2, 9), inside=st.integers(1, 6), kernel=st.integers(1, 4))
 def test_the_largest_singular_value_becomes_one(out: int, inside: int, kernel: int) -> None:
     conv = spectral(nn.Conv2d(inside, out, kernel))

@@ -101,7 +101,7 @@ def test_on_real_maps(shared: Path) -> None:
         assert_same_training(generator, semantics, drawn(generator, semantics), True)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     size=st.tuples(st.integers(1, 6), st.integers(2, 6)),
     larger=st.sampled_from([1, 2]),

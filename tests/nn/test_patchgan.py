@@ -21,7 +21,7 @@ def condition(batch: int, height: int, width: int, classes: int = 3) -> Semantic
     return SemanticMap(torch.randint(0, classes, (batch, height, width)), classes)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     height=st.integers(16, 70),
     width=st.integers(16, 70),
@@ -144,7 +144,7 @@ def test_what_does_not_fit_is_named() -> None:
         MultiscalePatchGAN(3, layers=1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     batch=st.integers(1, 2),

@@ -11,7 +11,7 @@ from i2i.nn.per_class import PerClassLinear
 from i2i.styled_map import ByClass
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=9), seed=st.integers(0, 99))
 def test_outputs_and_gradients_are_those_of_a_loop(labels: list[int], seed: int) -> None:
     torch.manual_seed(seed)

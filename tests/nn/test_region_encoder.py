@@ -67,7 +67,7 @@ def expected_codes(network: RegionEncoder, photo: Tensor, semantics: SemanticMap
     return torch.stack([torch.cat([row, row.new_zeros(longest - len(row), D)]) for row in rows])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     size=st.tuples(st.integers(5, 13), st.integers(5, 13)),
     regions=st.sampled_from(["class", "instance"]),

@@ -155,7 +155,7 @@ def test_other_architectures(changes: dict[str, Any]) -> None:
     assert_same_training(generator, semantics, drawn(generator, semantics), True)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     size=st.tuples(st.integers(1, 5), st.integers(2, 5)),
     larger=st.sampled_from([1, 2]),

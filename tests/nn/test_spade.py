@@ -34,7 +34,7 @@ def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     upsamplings=st.sampled_from([5, 6, 7]),
     rows=st.integers(1, 2),

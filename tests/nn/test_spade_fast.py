@@ -169,7 +169,7 @@ def drawn_map(kind: str, batch: int, height: int, width: int, edges: bool, seed:
     return SemanticMap.from_labels(labels.contiguous(), 4, instances)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     kind=st.sampled_from(["noise", "stripes", "checkerboard", "pixel", "single"]),
     batch=st.integers(1, 2),

@@ -95,7 +95,7 @@ def test_a_seed_gives_the_same_noise_whatever_the_batch() -> None:
     assert one is not None and torch.equal(one, network.draw(condition))  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(share=st.floats(0.05, 0.95), layers=st.integers(1, 3), rows=st.integers(1, 3))
 def test_dropout_removes_its_share(share: float, layers: int, rows: int) -> None:
     network = noisy(width=8, dropout=share, dropout_layers=layers)

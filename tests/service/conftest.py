@@ -20,6 +20,7 @@ from i2i.service.gallery import maps
 from i2i.service.limits import Limits
 from i2i.service.model import Model
 from i2i.synthesizer import Synthesizer
+from tests.service.browser import Page, browser
 
 Serve = Callable[[Any], AbstractContextManager[str]]
 
@@ -40,6 +41,20 @@ def client(served: Model) -> Iterator[TestClient]:
     app = create_app(served, "tiny", maps(served, None), [], Limits(pixels=100 * 100, body=200_000, count=3))
     with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def door(served: Model, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The model makes pictures only while this is set, so that requests gather before it."""
+    door, make = threading.Event(), served.pictures
+
+    def behind_the_door(orders: Any) -> Any:
+        assert door.wait(60)
+        return make(orders)
+
+    monkeypatch.setattr(served, "pictures", behind_the_door)
+    yield door
+    door.set()
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +78,25 @@ def serve() -> Serve:
             assert not thread.is_alive()
 
     return running
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
+    """A browser, and where its downloads go."""
+    with browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def address(served: Model, serve: Serve) -> Iterator[str]:
+    """Of the page of the tiny model."""
+    with serve(create_app(served, "tiny", maps(served, None))) as address:
+        yield f"{address}/"
+
+
+@pytest.fixture
+def page(driver: tuple[Any, Path], address: str) -> Iterator[Page]:
+    """The page, to be opened; after the test it must have kept to itself."""
+    page = Page(driver[0], address, driver[1])
+    yield page
+    page.stays_at_home()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
-import time
 import zipfile
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,29 +15,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from i2i.pictures import Pixels
-from i2i.service.app import create_app
-from i2i.service.guard import POLICY
-from i2i.service.limits import Limits
 from i2i.service.model import Model, Order
+from tests.service.requests import GOOD, PNG, RAW, assert_same, file, shown
 
-PNG, RAW = {"content-type": "image/png"}, {"content-type": "application/octet-stream"}
 PAINTER = "0123456789abcdef" * 2
-
-
-def file(array: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
-    written = io.BytesIO()
-    Image.fromarray(array).save(written, format=kind, **options)
-    return written.getvalue()
-
-
-def shown(content: bytes) -> Pixels:
-    return np.asarray(Image.open(io.BytesIO(content)))
-
-
-def assert_same(found: Pixels, expected: Pixels) -> None:
-    """Up to the last step of rounding, which the order of a sum can decide."""
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 @pytest.fixture
@@ -161,7 +139,6 @@ def cut(data: bytes) -> bytes:
     return data[: len(data) * 2 // 3]
 
 
-GOOD = np.zeros((40, 56), np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 4, (40, 56)).astype(np.uint8)
 BAD = {
     "nothing": ("", b"", PNG, 400, "no bytes came"),
@@ -256,18 +233,6 @@ def test_a_wrong_address_gets_a_reason(client: TestClient, method: str, path: st
     assert reason in answer.json()["reason"]
 
 
-def test_a_body_without_a_length_is_counted(served: Model) -> None:
-    received = 0
-
-    async def endless() -> dict[str, Any]:
-        nonlocal received
-        received += 1
-        return {"type": "http.request", "body": bytes(1000), "more_body": True}
-
-    status, body = by_hand(create_app(served, limits=Limits(body=10_000)), endless)
-    assert status == 413 and b"10000 bytes" in body and received == 11
-
-
 def test_a_fault_of_the_service_is_not_told(client: TestClient, served: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(orders: Sequence[Order]) -> list[Pixels]:
         raise RuntimeError("secret path")
@@ -277,66 +242,3 @@ def test_a_fault_of_the_service_is_not_told(client: TestClient, served: Model, m
     assert answer.status_code == 500 and "secret" not in answer.text and answer.json()["reason"]
     monkeypatch.undo()
     assert client.post("/api/synthesize", content=file(GOOD), headers=PNG).status_code == 200
-
-
-def test_who_waits_too_long_is_told(served: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served, "pictures", lambda orders: time.sleep(0.6) or [GOOD[None]])
-    app = create_app(served, limits=Limits(answer=0.2))
-    with TestClient(app, "http://127.0.0.1") as client:
-        slow = client.post("/api/synthesize", content=file(GOOD), headers=PNG)
-        assert slow.status_code == 504 and "0.2 seconds" in slow.json()["reason"]
-        waiting = client.post("/api/synthesize", content=file(GOOD), headers=PNG)
-        assert waiting.status_code == 503 and int(waiting.headers["retry-after"]) >= 1
-
-
-def test_who_sends_too_slowly_is_told(served: Model) -> None:
-    async def never() -> dict[str, Any]:
-        await asyncio.sleep(30)
-        return {}
-
-    status, body = by_hand(create_app(served, limits=Limits(upload=0.1)), never)
-    assert status == 408 and b"0.1 seconds" in body
-
-
-def by_hand(app: Any, receive: Any) -> tuple[int, bytes]:
-    """The answer to a request whose body comes from a function."""
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = [(b"host", b"localhost"), (b"content-type", b"image/png")]
-    scope = {"type": "http", "method": "POST", "path": "/api/synthesize", "query_string": b"", "headers": headers}
-    asyncio.run(app(scope, receive, send))
-    return sent[0]["status"], sent[1]["body"]
-
-
-def test_browsers_are_told_what_the_page_may_do(client: TestClient) -> None:
-    for path in ("/", "/page/main.js", "/api/model", "/nowhere"):
-        headers = client.get(path).headers
-        assert headers["content-security-policy"] == POLICY and "unsafe" not in POLICY and "http" not in POLICY
-        assert headers["x-content-type-options"] == "nosniff"
-        assert "access-control-allow-origin" not in headers
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:7860", "[::1]:7860", "LOCALHOST:1", "127.3.2.1"])
-def test_the_names_of_this_machine_are_answered(client: TestClient, host: str) -> None:
-    assert client.get("/health", headers={"host": host}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1", "10.0.0.7"]
-)
-def test_another_name_is_refused(client: TestClient, host: str) -> None:
-    answer = client.get("/health", headers={"host": host})
-    assert answer.status_code == 403 and "this machine alone" in answer.json()["reason"]
-
-
-def test_pages_of_others_send_nothing(client: TestClient, served: Model) -> None:
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:99"):
-        answer = client.post("/api/synthesize", content=file(GOOD), headers=PNG | {"origin": origin})
-        assert answer.status_code == 403 and origin in answer.json()["reason"]
-    own = client.post("/api/synthesize", content=file(GOOD), headers=PNG | {"origin": "http://127.0.0.1"})
-    assert own.status_code == 200
-    with TestClient(create_app(served, loopback=False), "http://studio.example") as other:
-        assert other.get("/health").status_code == 200

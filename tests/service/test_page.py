@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import json
-import shutil
-import threading
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 
@@ -25,143 +19,7 @@ from i2i.service.app import create_app
 from i2i.service.gallery import maps
 from i2i.service.model import Model
 from i2i.synthesizer import Synthesizer
-
-webdriver: Any = pytest.importorskip("selenium.webdriver")
-
-LOCAL = ("http://127.0.0.1:", "blob:", "data:", "about:", "chrome")
-
-
-class Page:
-    """A browser on the page, with what the tests do there."""
-
-    def __init__(self, driver: Any, address: str, downloads: Path) -> None:
-        self.driver = driver
-        self.address = address
-        self.downloads = downloads
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def open(self, address: str | None = None) -> None:
-        self.run("document.documentElement.dataset.left = 'true'")  # on a busy machine it answers a little longer
-        self.driver.get(address or self.address)
-        self.until("document.documentElement.dataset.left === undefined && document.querySelector('#picture')")
-        self.settle()
-
-    def click(self, selector: str) -> None:
-        self.run("document.querySelector(arguments[0]).click()", selector)
-
-    def until(self, script: str) -> None:
-        deadline = time.monotonic() + 30
-        while not self.run(f"return Boolean({script})"):
-            assert time.monotonic() < deadline, f"{script} did not come true; {self.driver.get_log('browser')}"
-            time.sleep(0.02)
-
-    def settle(self) -> None:
-        self.until("document.querySelector('#picture').dataset.settled === 'true'")
-
-    def pixels(self, canvas: str) -> np.ndarray:
-        script = """
-        const canvas = document.querySelector(arguments[0]);
-        const image = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-        return [canvas.height, canvas.width, Array.from(image.data)];"""
-        height, width, values = self.run(script, canvas)
-        return np.array(values, np.uint8).reshape(height, width, 4)[:, :, :3]
-
-    def picture(self) -> np.ndarray:
-        return self.pixels("#picture")
-
-    def labels(self, model: Model) -> np.ndarray:
-        """The map as painted: every pixel is in the very colour of a class."""
-        encoding = model.palette.encoding
-        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-        exact = LabelEncoding(encoding.classes, tolerance=0)
-        return exact.decode(self.pixels("#map"))
-
-    def draw(self, points: Sequence[tuple[float, float]], touch: bool = False) -> None:
-        """Press at the first point, in pixels of the map, move to the others, release."""
-        script = """
-        const canvas = document.querySelector('#map'), box = canvas.getBoundingClientRect();
-        return [box.x, box.y, box.width / canvas.width, box.height / canvas.height];"""
-        left, top, across, down = self.run(script)
-        places = [{"x": left + x * across, "y": top + y * down} for x, y in points]
-        if touch:
-            for kind, place in [("touchStart", places[0]), *(("touchMove", place) for place in places[1:])]:
-                self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
-            self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-            return
-        kinds = ["mousePressed", *["mouseMoved"] * (len(places) - 1), "mouseReleased"]
-        for kind, place in zip(kinds, [*places, places[-1]], strict=True):
-            event = {"type": kind, "button": "left", "clickCount": 1}
-            self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event | place)
-
-    def keys(self, *names: str, held: Sequence[str] = ()) -> None:
-        script = """
-        for (const kind of ['keydown', 'keyup']) document.activeElement.dispatchEvent(new KeyboardEvent(kind, {
-          key: arguments[0], ctrlKey: arguments[1].includes('ctrl'), shiftKey: arguments[1].includes('shift'),
-          bubbles: true, cancelable: true}));"""
-        for name in names:
-            self.run(script, name, list(held))
-
-    def downloaded(self, start: str) -> bytes:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            found = [p for p in self.downloads.iterdir() if p.name.startswith(start) and p.suffix == ".png"]
-            if found:
-                content = found[0].read_bytes()
-                found[0].unlink()
-                return content
-            time.sleep(0.02)
-        raise AssertionError(f"no {start}*.png was downloaded")
-
-    def give(self, selector: str, path: Path) -> None:
-        """Choose a file in an input."""
-        from selenium.webdriver.common.by import By
-
-        self.driver.find_element(By.CSS_SELECTOR, selector).send_keys(str(path))
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    runner = shutil.which("chromedriver")
-    if browser is None or runner is None:
-        pytest.skip("no chromium and chromedriver here")
-    downloads = tmp_path_factory.mktemp("downloads")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    flags = ["headless=new", "no-sandbox", "disable-gpu", "window-size=1280,800", "disable-background-networking"]
-    flags += ["host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", f"user-data-dir={downloads.parent / 'profile'}"]
-    for flag in flags:
-        options.add_argument(f"--{flag}")
-    several = "profile.default_content_setting_values.automatic_downloads"
-    preferences = {"download.default_directory": str(downloads), several: 1}
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    options.add_experimental_option("prefs", preferences)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(runner))
-    yield driver, downloads
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
-def page(driver: tuple[Any, Path], served: Model, serve: Any) -> Iterator[Page]:
-    with serve(create_app(served, "tiny", maps(served, None))) as address:
-        yield Page(driver[0], f"{address}/", driver[1])
-
-
-@pytest.fixture(autouse=True)
-def _stays_at_home(page: Page) -> Iterator[None]:
-    """After every test: no request has left the machine, and the browser has nothing to complain of."""
-    yield
-    events = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert asked and all(url.startswith(LOCAL) for url in asked)
-    faults = [entry["message"] for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"]
-    assert all("/api/" in fault and "status of 4" in fault for fault in faults), faults
-
-
-def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
-    assert found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
+from tests.service.browser import Page, assert_same
 
 
 def test_painting_changes_the_picture_and_undo_brings_it_back(page: Page, served: Model) -> None:
@@ -183,39 +41,6 @@ def test_painting_changes_the_picture_and_undo_brings_it_back(page: Page, served
     page.click("#redo")
     page.settle()
     assert np.array_equal(page.labels(served), after)
-
-
-def test_no_picture_is_asked_for_before_its_style_is_known(page: Page, served: Model, serve: Any) -> None:
-    """However late the first style comes, and whatever is painted until then."""
-    app, may_answer = create_app(served, "tiny", maps(served, None)), threading.Event()
-    asked: list[str] = []
-
-    async def late(scope: Any, receive: Any, send: Any) -> None:
-        asked.append(scope.get("path", ""))
-        while scope.get("path") == "/api/latent" and not may_answer.is_set():
-            await asyncio.sleep(0.01)
-        await app(scope, receive, send)
-
-    with serve(late) as address:
-        try:
-            page.driver.get(address)
-            page.until("document.querySelectorAll('#palette button').length === 4")
-            page.click("[aria-label=house]")
-            page.draw([(10, 12), (20, 25)])
-            page.click("[data-tool=eraser]")
-            deadline = time.monotonic() + 30
-            while "/api/latent" not in asked:
-                assert time.monotonic() < deadline
-            assert "/api/paint" not in asked
-        finally:
-            may_answer.set()
-        page.settle()
-        painted = page.labels(served)
-        assert set(np.unique(painted)) == {0, 2, 3}
-        assert_same(page.picture(), served.synthesizer(painted, seed=1)[0])
-        assert asked.count("/api/paint") == 1
-        page.click("[data-tool=rectangle]")  # another tool is no change
-        assert page.run("return document.querySelector('#picture').dataset.settled") == "true"
 
 
 def test_every_tool_paints_exact_pixels(page: Page, served: Model) -> None:

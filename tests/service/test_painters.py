@@ -41,6 +41,26 @@ def test_the_newest_stroke_wins(served: Model) -> None:
     asyncio.run(scene())
 
 
+def test_a_stroke_that_finds_no_room_can_come_again(served: Model) -> None:
+    async def scene() -> None:
+        queue, painters = WorkQueue(1), Painters(served.synthesizer.canvas, 2, 60)
+        other = painters.enter(NAMES[1], 1, order(0), queue)
+        for _ in range(2):
+            with pytest.raises(Problem) as full:
+                painters.enter(NAMES[0], 1, order(1), queue)
+            assert full.value.status == 429
+        other.withdraw(full.value)
+        painters.enter(NAMES[0], 1, order(1), queue)
+        newer = painters.enter(NAMES[0], 2, order(2), queue)  # in the place of the one before
+        queue.start()
+        expected = served.synthesizer(order(2).labels, seed=1)
+        assert np.abs((await queue.answer(newer, 60)).astype(int) - expected).max() <= 1
+        painters.close()
+        await queue.stop()
+
+    asyncio.run(scene())
+
+
 def test_the_canvas_used_longest_ago_makes_room_and_idle_ones_go(served: Model) -> None:
     async def scene() -> None:
         made = 0

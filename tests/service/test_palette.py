@@ -21,7 +21,7 @@ def palette(ids: list[int], unknown: list[int] | None = None) -> Palette:
     return Palette(LabelEncoding(ClassTable(plain.names, plain.colours.tolist(), ids), unknown or []))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     ids=st.lists(st.integers(0, 65535), min_size=1, max_size=9, unique=True),
     seed=st.integers(0, 99),

@@ -1,6 +1,6 @@
 // Before and after: another picture over the left part of the picture, as far as the handle is drawn.
 
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 import { drawMap } from "./view.js";
 
 const copy = (from, to) => {
@@ -12,8 +12,7 @@ const copy = (from, to) => {
 export class Compare {
   constructor(picture, map, colours) {
     Object.assign(this, { picture, map, colours });
-    this.stroke = document.createElement("canvas");
-    this.pinned = document.createElement("canvas");
+    for (const kept of ["stroke", "earlier", "pinned"]) this[kept] = make("canvas", { width: 0 }); // nothing yet
     this.what = byId("before-what");
     this.split = byId("split");
     this.on = false;
@@ -23,7 +22,14 @@ export class Compare {
 
   /** A change begins: the picture as it is now is the one before. */
   remember() {
+    [this.stroke, this.earlier] = [this.earlier, this.stroke];
     copy(this.picture, this.stroke);
+  }
+
+  /** The change that began has changed nothing: the last one is the one before it. */
+  forget() {
+    [this.stroke, this.earlier] = [this.earlier, this.stroke];
+    this.show();
   }
 
   pin() {

@@ -8,7 +8,7 @@ import { Overlay, drawMap } from "./view.js";
 export class Easel {
   /**
    * parts: {map, canvas, svg, colours, background()}
-   * on: {begins(), changed(anew), chosen(id), tool(name), place(point)} to be told.
+   * on: {begins(), comesToNothing(), changed(anew), chosen(id), tool(name), place(point)} to be told.
    */
   constructor(parts, on) {
     Object.assign(this, parts, { on });
@@ -19,6 +19,8 @@ export class Easel {
       history: this.history,
       changed: () => this.#changed(false),
       change: (act) => this.change(act),
+      begins: () => this.on.begins(),
+      comesToNothing: () => this.on.comesToNothing(),
       choose: (id) => this.choose(id),
       get id() { return parts.state.id; },
       get size() { return parts.state.size; },
@@ -49,23 +51,26 @@ export class Easel {
 
   /** One change of the map that is made at once. */
   change(act, anew = false) {
-    this.on.begins();
     this.history.begin();
     act();
-    if (this.history.commit()) this.#changed(anew);
+    if (!this.history.commit()) return;
+    this.on.begins();
+    this.#changed(anew);
   }
 
   /** Another map of the same size. */
   replace(ids) {
-    this.tool.cancel();
+    this.cancel();
     this.change(() => this.map.ids.set(ids), true);
   }
 
+  /** Takes the last change back, or what is only begun, a shape or a stroke. */
   undo() {
-    this.#step(() => this.history.undo());
+    if (!this.cancel()) this.#step(() => this.history.undo());
   }
 
   redo() {
+    this.cancel();
     this.#step(() => this.history.redo());
   }
 
@@ -76,7 +81,6 @@ export class Easel {
       this.tools.pick.press(point);
       return;
     }
-    if (this.tool.diameter) this.on.begins();
     this.tool.press(point);
     this.move(point);
   }
@@ -93,9 +97,11 @@ export class Easel {
     this.#preview();
   }
 
+  /** Gives up what is begun; returns whether something was. */
   cancel() {
-    this.tool.cancel();
+    const begun = this.tool.cancel();
     this.#preview();
+    return begun;
   }
 
   close() {
@@ -114,9 +120,9 @@ export class Easel {
   }
 
   #step(act) {
-    this.tool.cancel();
+    if (!act()) return;
     this.on.begins();
-    if (act()) this.#changed(true);
+    this.#changed(true);
   }
 
   #changed(anew) {

@@ -3,13 +3,11 @@
 // An answer is shown if nothing newer was shown and nothing has happened since that it has no part in: while one line is
 // drawn every picture on the way is welcome, after an undo or another style the old one is out of date.
 
-import { Refused } from "./api.js";
-
-const wait = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });
+import { Refused } from "./refused.js";
 
 export class Live {
   /**
-   * request(number, signal): asks for the picture of how things are now.
+   * request(signal): asks for the picture of how things are now.
    * show(picture): shows it.
    * tell({busy, seconds, problem}): how it goes.
    */
@@ -46,11 +44,8 @@ export class Live {
   async #run() {
     this.running = true;
     this.tell({ busy: true });
-    try {
-      while (!this.settled) await this.#once();
-    } finally {
-      this.running = false;
-    }
+    while (!this.settled) await this.#once();
+    this.running = false;
     this.tell({ busy: false, seconds: this.seconds, problem: this.problem });
   }
 
@@ -60,21 +55,21 @@ export class Live {
     this.flight = new AbortController();
     this.problem = undefined;
     try {
-      const picture = await this.request(number, this.flight.signal);
+      const picture = await this.request(this.flight.signal);
       if (number < this.oldest) return;
       this.seconds = (performance.now() - began) / 1000;
       await this.show(picture);
       this.answered = number;
     } catch (error) {
-      if (error.name === "AbortError" || error.status === 409) return;
-      if (!(error instanceof Refused)) throw error;
-      if ([0, 429, 503].includes(error.status)) { // busy, or not there: try again
+      if (error.name === "AbortError") return;
+      if (error instanceof Refused && error.passing) {
         this.tell({ busy: true, problem: error.message });
-        await wait(Math.max(0.3, error.retry || 0));
-      } else {
-        this.problem = error.message;
-        this.answered = number;
+        await error.over();
+        return;
       }
+      this.problem = error.message;
+      this.answered = number;
+      if (!(error instanceof Refused)) reportError(error); // such as an answer that is no picture
     }
   }
 }

@@ -3,17 +3,19 @@
 import * as api from "./api.js";
 import { arrange } from "./arrangement.js";
 import { Compare } from "./compare.js";
-import { arrowKeys, byId, make, say, showIcons } from "./dom.js";
+import { arrowKeys, byId, say, showIcons } from "./dom.js";
 import { Easel } from "./easel.js";
 import { handOver, now, onFile } from "./files.js";
 import { LabelMap } from "./label_map.js";
 import { Live } from "./live.js";
 import { Moods } from "./moods.js";
 import { Palette } from "./palette.js";
+import { Refused } from "./refused.js";
 import { Samples } from "./samples.js";
 import { startShortcuts } from "./shortcuts.js";
+import { showStarts } from "./starts.js";
 import { startTheme, switchTheme } from "./theme.js";
-import { colourTable, drawMap } from "./view.js";
+import { colourTable } from "./view.js";
 
 startTheme();
 showIcons();
@@ -27,7 +29,7 @@ async function trying(act) {
   } catch (error) {
     if (error.name === "AbortError") return;
     say(error.message);
-    if (!(error instanceof api.Refused)) throw error;
+    if (!(error instanceof Refused)) throw error;
   }
 }
 
@@ -49,7 +51,7 @@ async function start() {
   let idle;
 
   const live = new Live(
-    (number, signal) => api.paint(map, moods.fields, number, signal),
+    (signal) => api.paint(map, moods.fields, signal),
     async (file) => {
       const image = await createImageBitmap(file);
       picture.getContext("2d").drawImage(image, 0, 0);
@@ -58,13 +60,15 @@ async function start() {
     ({ busy, seconds, problem }) => {
       byId("progress").hidden = !busy;
       picture.dataset.settled = !busy && live.settled;
-      if (problem) byId("status").textContent = problem;
-      else if (!busy && seconds) byId("status").textContent = seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+      const status = byId("status");
+      if (problem) status.textContent = problem;
+      else if (!busy && seconds) status.textContent = seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+      status.title = problem ?? ""; // it may be longer than there is room
       if (busy) return;
       compare.show();
-      if (latest) moods.pictured(() => URL.createObjectURL(latest));
+      if (latest && !problem) moods.pictured(() => URL.createObjectURL(latest));
       clearTimeout(idle);
-      idle = setTimeout(() => samples.refresh(), 700);
+      idle = setTimeout(() => trying(() => samples.refresh()), 700);
     },
   );
   const changed = (anew) => {
@@ -76,7 +80,7 @@ async function start() {
   const samples = new Samples(
     byId("samples"),
     (fields, signal) => api.synthesize(map, fields, signal),
-    (seed, image) => trying(async () => moods.take(await moods.ofSeed(seed, image))),
+    (seed, file) => trying(() => moods.ofSample(seed, file)),
   );
   const palette = new Palette(classes, model.background, (id) => {
     easel.choose(id);
@@ -86,6 +90,7 @@ async function start() {
     { map, canvas: byId("map"), svg: byId("overlay"), colours, state, background: () => palette.background },
     {
       begins: () => compare.remember(),
+      comesToNothing: () => compare.forget(),
       changed,
       chosen: (id) => palette.mark(id),
       tool: showTool,
@@ -116,7 +121,7 @@ async function start() {
   onFile("map-file", (file) => trying(async () => easel.replace(await api.openMap(file, bits))));
   on("save", async () => handOver(await api.mapFile(map), `map-${now()}.png`));
   on("download", () => {
-    if (!latest) throw new api.Refused(0, "There is no picture yet.");
+    if (!latest) throw new Refused(0, "There is no picture yet.");
     handOver(latest, `picture-${now()}.png`);
   });
   on("new", () => showStarts(model, colours, easel));
@@ -137,7 +142,7 @@ async function start() {
     "]": () => resize(state.size + Math.max(1, Math.round(state.size / 6))),
     digit: (n) => classes[n - 1] && palette.choose(classes[n - 1].id),
   });
-  await trying(() => moods.start()); // without styles the service chooses one
+  await trying(() => moods.start()); // without styles one of chance will do
   live.start();
 }
 
@@ -149,27 +154,6 @@ function showTool(name) {
     button.tabIndex = chosen ? 0 : -1;
   }
   byId("erases").hidden = name !== "eraser";
-}
-
-/** The maps to start from, and one that is nothing but background. */
-async function showStarts(model, colours, easel) {
-  const list = byId("starts-list");
-  if (!list.children.length) {
-    const maps = await Promise.all(Array.from({ length: model.maps }, (_, i) => api.startMap(i, model.bits)));
-    maps.push(maps[0].slice().fill(model.background));
-    list.append(...maps.map((ids, i) => {
-      const canvas = document.createElement("canvas");
-      drawMap(canvas, new LabelMap(model.width, model.height, ids), colours);
-      const tile = make("button", { className: "tile" }, canvas);
-      tile.setAttribute("aria-label", i < maps.length - 1 ? `Map ${i + 1}` : "Nothing but background");
-      tile.addEventListener("click", () => {
-        byId("starts").close();
-        easel.replace(ids);
-      });
-      return tile;
-    }));
-  }
-  byId("starts").showModal();
 }
 
 trying(start);

@@ -1,6 +1,7 @@
 // The style of the picture: one from the gallery, drawn or of a photo, or anything between two of them.
 //
-// A style is {name, image, latent} or, for models whose styles are no vectors, {name, image, seed}.
+// A style is {name, image, latent, seed}: without a latent where the model's styles are no vectors, without a seed where it
+// was not drawn, without an image until it is known what it looks like.
 
 import { getStyles, styleOfPhoto, styleOfSeed } from "./api.js";
 import { byId, make, reveal } from "./dom.js";
@@ -13,6 +14,7 @@ export class Moods {
     Object.assign(this, { model, begins, changed });
     this.ends = { from: null, to: null };
     this.active = "from";
+    this.turn = 0; // counts choices of a style: what one of them waited for is out of date after the next
     byId("moods").hidden = model.style === "none";
     byId("mood").hidden = model.style !== "vector";
     byId("upload").hidden = !model.photos;
@@ -35,7 +37,7 @@ export class Moods {
     const styles = found.map(({ name, latent }, i) => ({ name, latent, image: `/api/styles/${i}` }));
     for (const style of styles) this.#addTile(style);
     const first = styles[0] ?? await this.ofSeed(1);
-    if (!this.ends.from) this.#take(first); // or else one was chosen meanwhile
+    if (!this.ends.from) this.#take(first, "from"); // or else one was chosen meanwhile
   }
 
   /** How much of the other end, 0 to 1. */
@@ -43,36 +45,56 @@ export class Moods {
     return this.ends.to ? Number(byId("mix").value) / 100 : 0;
   }
 
-  /** The style as the service takes it: {}, {seed} or {latent}. */
+  /** The style as the service takes it: {}, {seed} or {latent}. Where none could be had it is that of a seed. */
   get fields() {
     const { from, to } = this.ends;
-    if (!from) return {};
+    if (!from) return this.model.style === "none" ? {} : { seed: 1 }; // the same at every stroke, whatever it is
     if (!from.latent) return { seed: from.seed };
     const latent = to ? from.latent.map((a, i) => (1 - this.mix) * a + this.mix * to.latent[i]) : from.latent;
     return { latent: JSON.stringify(latent) };
   }
 
   /** The style that a seed draws. */
-  async ofSeed(seed, image = null) {
-    const name = `seed ${seed}`;
-    return this.model.style === "vector" ? { name, image, latent: await styleOfSeed(seed) } : { name, image, seed };
+  async ofSeed(seed) {
+    const latent = this.model.style === "vector" ? await styleOfSeed(seed) : undefined;
+    return { name: `seed ${seed}`, seed, latent };
   }
 
-  async random(seed = randomSeed()) {
-    this.take(await this.ofSeed(seed));
+  random() {
+    return this.#takeWhenKnown(this.ofSeed(randomSeed()));
+  }
+
+  /** Takes the style of a sample, which looks like this file. */
+  ofSample(seed, file) {
+    const kept = [...byId("gallery").children].find(({ mood }) => mood.seed === seed)?.mood;
+    return this.#takeWhenKnown(kept ?? this.ofSeed(seed), file);
   }
 
   /** Takes the style of a photo. */
-  async ofPhoto(file) {
-    const latent = await styleOfPhoto(file);
-    this.take({ name: file.name.replace(/\.\w+$/, ""), image: URL.createObjectURL(file), latent });
+  ofPhoto(file) {
+    const style = styleOfPhoto(file).then((latent) => ({ name: file.name.replace(/\.\w+$/, ""), latent }));
+    return this.#takeWhenKnown(style, file);
   }
 
-  /** Sets the end of the slider that is chosen; the gallery keeps the style. */
-  take(style) {
-    this.begins();
-    this.#take(style);
+  /** Sets an end of the slider, by default the one that is chosen; the gallery keeps the style. */
+  take(style, end = this.active) {
+    this.turn += 1;
+    if (style !== this.ends[end]) this.begins();
+    this.#take(style, end);
     this.changed();
+  }
+
+  /**
+   * Takes a style that the service may still work on, for the end that is chosen now; not if another was chosen since.
+   * file: what it looks like, where that is known.
+   */
+  async #takeWhenKnown(style, file = null) {
+    this.turn += 1;
+    const { turn, active } = this;
+    const known = await style;
+    if (turn !== this.turn) return;
+    if (file) known.image ??= URL.createObjectURL(file);
+    this.take(known, active);
   }
 
   /** What a style that was drawn looks like is known when its picture is there. */
@@ -83,9 +105,9 @@ export class Moods {
     this.#show();
   }
 
-  #take(style) {
-    const first = this.active === "to" && !this.ends.to;
-    this.ends[this.active] = style;
+  #take(style, end) {
+    const first = end === "to" && !this.ends.to;
+    this.ends[end] = style;
     if (first) byId("mix").value = 50;
     if (![...byId("gallery").children].some((tile) => tile.mood === style)) this.#addTile(style);
     this.#show();

@@ -31,10 +31,8 @@ export class Palette {
 
   /** Shows which class is painted. */
   mark(id) {
-    for (const [own, button] of this.buttons) {
-      button.setAttribute("aria-checked", own === id);
-      button.tabIndex = own === id ? 0 : -1;
-    }
+    for (const [own, button] of this.buttons) button.setAttribute("aria-checked", own === id);
+    this.#letIn();
     const chosen = this.buttons.get(id);
     if (chosen) reveal(byId("palette"), chosen);
   }
@@ -52,5 +50,13 @@ export class Palette {
 
   #filter(text) {
     for (const { id, name } of this.classes) this.buttons.get(id).hidden = !name.toLowerCase().includes(text);
+    this.#letIn();
+  }
+
+  /** Tab leads to one button, from which arrow keys go on: to the chosen class or, if the filter hides it, the first. */
+  #letIn() {
+    const shown = [...this.buttons.values()].filter((button) => !button.hidden);
+    const first = shown.find((button) => button.getAttribute("aria-checked") === "true") ?? shown[0];
+    for (const button of shown) button.tabIndex = button === first ? 0 : -1;
   }
 }

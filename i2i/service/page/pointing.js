@@ -18,13 +18,13 @@ export function listen(canvas, map, target) {
   };
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
+    if (held || pointer !== null || event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);
     pointer = event.pointerId;
     target.press(pointOf(event), event);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (pointer !== null && event.pointerId !== pointer) return;
+    if (held || (pointer !== null && event.pointerId !== pointer)) return;
     const events = event.getCoalescedEvents?.() ?? [];
     for (const part of events.length ? events : [event]) target.move(pointOf(part));
   });
@@ -41,7 +41,9 @@ export function listen(canvas, map, target) {
 
   canvas.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
-    if (step) {
+    if (pointer !== null && (step || event.key === " ")) {
+      event.preventDefault(); // one of the two paints at a time
+    } else if (step) {
       const far = event.shiftKey ? Math.max(4, Math.round(map.width / 16)) : 1;
       cursor = {
         x: Math.min(map.width - 0.5, Math.max(0.5, cursor.x + step[0] * far)),

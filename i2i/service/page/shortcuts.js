@@ -30,7 +30,7 @@ export function startShortcuts(more) {
     const letter = event.key.toLowerCase();
     const name = control ? `Control+${event.shiftKey && letter === "z" ? "Y" : letter.toUpperCase()}` : letter;
     const button = buttons.get(name);
-    if (button && !button.hidden && !button.disabled) button.click();
+    if (button && !button.closest("[hidden]") && !button.disabled) button.click();
     else if (!control && more[event.key]) more[event.key]();
     else if (!control && /^[1-9]$/.test(event.key)) more.digit(Number(event.key));
     else return;

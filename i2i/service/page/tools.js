@@ -1,7 +1,7 @@
 // What the pointer does to the map. Each tool takes the points of one gesture: press, move, release.
 //
 // A gesture is one change in the history. `easel` has the map, its history, the class that is painted, the size of the
-// brush, and `changed(done)` to be called when ids have changed.
+// brush, and `changed(done)` to be called when ids have changed. What cancel() returns is whether something was begun.
 
 import { fill, polygon, rectangle, stroke } from "./raster.js";
 
@@ -16,6 +16,7 @@ class Brush {
   }
 
   press(point) {
+    this.easel.begins();
     this.easel.history.begin();
     this.last = point;
     this.move(point);
@@ -31,22 +32,24 @@ class Brush {
   release() {
     if (!this.last) return;
     this.last = null;
-    this.easel.history.commit();
+    if (!this.easel.history.commit()) this.easel.comesToNothing();
     this.easel.changed(true);
   }
 
   cancel() {
-    if (!this.last) return;
+    if (!this.last) return false;
     this.last = null;
     this.easel.history.cancel();
+    this.easel.comesToNothing();
     this.easel.changed(true);
+    return true;
   }
 }
 
 class Rectangle {
   constructor(easel) {
     this.easel = easel;
-    this.corners = [];
+    this.cancel();
   }
 
   press(point) {
@@ -67,8 +70,10 @@ class Rectangle {
   }
 
   cancel() {
+    const begun = this.first !== null;
     this.first = null;
     this.corners = [];
+    return begun;
   }
 }
 
@@ -97,7 +102,9 @@ class Polygon {
   }
 
   cancel() {
+    const begun = this.corners.length > 0;
     this.corners = [];
+    return begun;
   }
 }
 
@@ -111,7 +118,9 @@ class Click {
 
   release() {}
 
-  cancel() {}
+  cancel() {
+    return false;
+  }
 }
 
 export function makeTools(easel) {
