@@ -13,8 +13,8 @@ import torch
 
 from i2i.data.datamodule import DataModule
 from i2i.errors import InputError
+from i2i.evaluation.choice import MEASURES, check_names
 from i2i.evaluation.evaluation import Evaluation, Wish
-from i2i.evaluation.measures import MEASURES, check_names
 from i2i.evaluation.painter import Painter, Pictures, StyleChoice
 from i2i.evaluation.watch import artefact_warnings
 from i2i.metrics.diversity import LPIPS, Backbone
@@ -33,7 +33,7 @@ class Evaluate(pl.Callback):
     has to be named before.
 
     Args:
-        metrics: names of :data:`i2i.evaluation.measures.MEASURES`.
+        metrics: names of :data:`i2i.evaluation.choice.MEASURES`.
         every: epochs between two measurements.
         split: whose maps are synthesised.
         limit: only so many of its first maps.

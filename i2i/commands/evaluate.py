@@ -22,12 +22,11 @@ from i2i.commands.data import read_data
 from i2i.data.datamodule import DataModule
 from i2i.device import choose_device
 from i2i.errors import InputError
+from i2i.evaluation.choice import MEASURES
 from i2i.evaluation.evaluation import Evaluation, Wish
-from i2i.evaluation.measures import MEASURES
 from i2i.evaluation.painter import Painter
 from i2i.evaluation.statistics import check_fits, recalculate_model
 from i2i.evaluation.watch import artefact_warnings
-from i2i.metrics import judges  # noqa: F401 - so that judges are found by the names of their classes
 from i2i.metrics.diversity import LPIPS
 from i2i.metrics.extractors import Extractor
 from i2i.metrics.judge import Judge

@@ -11,10 +11,13 @@ from torch import Tensor
 
 from i2i.data.datamodule import DataModule
 from i2i.data.loading import collate
+from i2i.data.transforms import Resize
 from i2i.errors import InputError
+from i2i.evaluation.choice import choose_measures
 from i2i.evaluation.measure import Means
-from i2i.evaluation.measures import choose_measures
 from i2i.evaluation.painter import Painter
+from i2i.metrics import judges  # noqa: F401 - so that judges are found by the names of their classes
+from i2i.metrics.data_digest import DataDigest, probe
 from i2i.metrics.distribution import check_count
 from i2i.metrics.diversity import LPIPS
 from i2i.metrics.extractors import Extractor
@@ -37,7 +40,7 @@ class Wish:
     """What is to be measured, and by what.
 
     Attributes:
-        metrics: names of :data:`i2i.evaluation.measures.MEASURES`; None for all that are possible.
+        metrics: names of :data:`i2i.evaluation.choice.MEASURES`; None for all that are possible.
         split: whose maps are synthesised.
         limit: only so many of its first maps.
         reference: the split of the real photos of FID and its kin; None for the same.
@@ -98,6 +101,9 @@ class Evaluation:
         first = collate([self.dataset[0]])
         painter.paint(first)  # what does not fit is known before anything long begins
         encoding = data.encoding
+        self._digest = DataDigest()
+        self._data: dict[str, str] = {}
+        self._reference_data: dict[str, str] = {}
         means = Means(
             painter=painter,
             batch=first,
@@ -118,10 +124,10 @@ class Evaluation:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What all figures have in common."""
-        height, width = self.size
-        about = {"data": type(self.data.original).__name__, "split": self.wish.split, "size": f"{width}x{height}"}
-        return about | self.painter.describe()
+        """What they were measured on: what all figures have in common, and what does not make them others."""
+        source = self.painter.source
+        resize = {"data resize": _described(self.data.resize)}  # the pixels that it leads to are those of the digest
+        return self._common() | resize | ({} if source is None else {"styles drawn from": source})
 
     @property
     def names(self) -> list[str]:
@@ -136,21 +142,30 @@ class Evaluation:
         """
         painter = painter or self.painter
         measures = list(self.measures.values())
+        self._digest.to(painter.device)
+        self._digest.reset()
         for measure in measures:
             measure.start(painter.device)
         samples = max(measure.samples for measure in measures)
         find_styles = any(measure.find_styles for measure in measures)
         loader = self.data.in_order(self.wish.split, self.wish.limit)
         for batch in self.track(loader, "Synthesising and measuring", len(loader)):
+            self._digest.update(batch)
             pictures = painter.paint(batch, samples, find_styles)
             for measure in measures:
                 measure.update(pictures)
         return self.results()
 
     def results(self) -> list[Result]:
-        """The figures of the last run."""
+        """The figures of the last run; where processes share the work, all of them must ask."""
         found = [result for measure in self.measures.values() for result in measure.results()]
-        return [replace(result, protocol={**self.protocol, **result.protocol}) for result in found]
+        self._data = {"data sha256": self._digest.compute()}
+        common = self._common()
+        protocols = [
+            {**common, **result.protocol, **(self._reference_data if "reference split" in result.protocol else {})}
+            for result in found
+        ]
+        return [replace(result, protocol=protocol) for result, protocol in zip(found, protocols, strict=True)]
 
     def each(self) -> dict[str, dict[str, float]]:
         """The figures of each picture by name; for one process."""
@@ -161,12 +176,25 @@ class Evaluation:
                 rows[name] |= row
         return rows
 
+    def _common(self) -> dict[str, Any]:
+        height, width = self.size
+        return {
+            "data": type(self.data.original).__name__,
+            **self._data,
+            "split": self.wish.split,
+            "size": f"{width}x{height}",
+            **self.painter.describe(),
+        }
+
     def _reference(self, extractor: Extractor) -> Tensor:
         """The features of the real photos, from the cache or computed anew."""
         name = self.wish.reference or self.wish.split
         limit = self.wish.limit if name == self.wish.split else None
-        split = self.data.dataset(name, first=limit).split
+        dataset = self.data.dataset(name, first=limit)
+        split = dataset.split
         check_count(len(split), "real")
+        if name != self.wish.split:  # else its photos are those beside the maps
+            self._reference_data = {"reference sha256": probe(dataset)}
         key = {
             "data": fingerprint(split),
             "resize": recipe(self.data.resize),
@@ -178,3 +206,14 @@ class Evaluation:
         loader = self.data.in_order(name, limit, shared=False)
         for batch in self.track(loader, "Features of the real photos", len(loader)):
             yield extractor(batch["photo"].float().to(self.painter.device)).cpu()
+
+
+def _described(resize: Resize) -> str:
+    """The class and its arguments, but for what is done in training alone: ``Fixed, size 512x256``."""
+    try:
+        arguments = {name: value for name, value in recipe(resize)["arguments"].items() if name != "enlarge"}
+    except TypeError:  # one of the user's own that has no recipe
+        arguments = {}
+    if "size" in arguments:
+        arguments["size"] = "x".join(str(side) for side in reversed(arguments["size"]))
+    return ", ".join([type(resize).__name__, *(f"{name} {value}" for name, value in arguments.items())])

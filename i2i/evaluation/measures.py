@@ -1,4 +1,4 @@
-"""The measures that can be asked for by name, and which of them are possible with what is there."""
+"""The measures of synthesised pictures: what each needs, what it looks at, and its figures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 
 from i2i.errors import InputError
-from i2i.evaluation.measure import Means, Measure, Unusable, naming
-from i2i.evaluation.painter import Pictures
+from i2i.evaluation.measure import Means, Measure, naming
+from i2i.evaluation.painter import Painter, Pictures
 from i2i.metrics.artefacts import Artefacts
 from i2i.metrics.distribution import Distribution, check_count
 from i2i.metrics.diversity import LPIPS, Diversity, PerceptualDistance
@@ -170,11 +170,21 @@ class SimilarityMeasure(Measure):
 
 
 class StyleMeasure(Measure):
-    """Whether the encoder finds the style that a picture was made with."""
+    """Whether the encoder finds the style that a picture was made with.
+
+    Args:
+        painter: makes the pictures.
+    """
 
     figures: ClassVar = {"style correlation": "higher", "style explained variance": "higher"}
 
     find_styles = True
+
+    def __init__(self, painter: Painter) -> None:
+        assert painter.generator.style_dim is not None
+        self.painter = painter
+        self.fidelity = StyleFidelity(painter.generator.style_dim, {})
+        super().__init__(self.fidelity)
 
     @classmethod
     def prepare(cls, means: Means) -> Measure:
@@ -185,11 +195,17 @@ class StyleMeasure(Measure):
         if painter.style != "drawn":
             raise InputError("style fidelity needs styles that are drawn, not those of the photos")
         check_styles(means.photos)
-        return cls(StyleFidelity(painter.generator.style_dim))
+        return cls(painter)
+
+    def start(self, device: torch.device) -> None:
+        """Forget everything. What styles are drawn from may have changed: an encoder that is trained remembers some."""
+        super().start(device)
+        self.fidelity.about = {"styles": f"drawn from {self.painter.source}, one a map"}
 
     def update(self, pictures: Pictures) -> None:
         """Compare styles."""
-        self.metrics[0].update(pictures.given, pictures.found, pictures.names)
+        assert pictures.given is not None and pictures.found is not None
+        self.fidelity.update(pictures.given, pictures.found, pictures.names)
 
 
 class ArtefactMeasure(Measure):
@@ -226,48 +242,6 @@ class ArtefactMeasure(Measure):
     def each(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
         """Of each picture."""
         return _columns(self, names)
-
-
-MEASURES: dict[str, type[Measure]] = {
-    "fid": DistributionMeasure,
-    "miou": SegmentationMeasure,
-    "lpips": PerceptualMeasure,
-    "diversity": DiversityMeasure,
-    "similarity": SimilarityMeasure,
-    "style": StyleMeasure,
-    "artefacts": ArtefactMeasure,
-}
-"""What can be asked for."""
-
-
-def choose_measures(means: Means, wanted: Sequence[str] | None) -> tuple[dict[str, Measure], dict[str, str]]:
-    """The measures that are wanted; without any, all that are possible, and why the others are not.
-
-    Raises:
-        InputError: a wanted one is unknown or not possible, what was named to measure with is no use, or nothing is
-            possible.
-    """
-    if wanted is not None:
-        check_names(wanted)
-    chosen, left_out = {}, {}
-    for name in MEASURES if wanted is None else dict.fromkeys(wanted):
-        try:
-            chosen[name] = MEASURES[name].prepare(means)
-        except InputError as error:
-            if wanted is not None or isinstance(error, Unusable):
-                raise InputError(f"{name}: {error}") from error
-            left_out[name] = str(error)
-    if not chosen:
-        raise InputError("nothing can be measured: " + "; ".join(f"{n}: {reason}" for n, reason in left_out.items()))
-    return chosen, left_out
-
-
-def check_names(wanted: Sequence[str]) -> None:
-    """Raise :class:`InputError` where there are no names, or one of no measure."""
-    unknown = next((name for name in wanted if name not in MEASURES), None)
-    if unknown is not None or not wanted:
-        what = "no metrics are named" if unknown is None else f"there is no metric {unknown!r}"
-        raise InputError(f"{what}; there are {', '.join(MEASURES)}")
 
 
 def _lpips_of(means: Means) -> LPIPS:

@@ -12,7 +12,7 @@ from torch import Tensor
 from i2i.condition import Condition, Semantics
 from i2i.errors import InputError
 from i2i.metrics.collected import key
-from i2i.nn.generator import Generator
+from i2i.nn.generator import Generator, drawer
 from i2i.nn.style import Encoder
 from i2i.pictures import Pixels, from_pixels, to_pixels
 from i2i.styles import Styles
@@ -90,6 +90,19 @@ class Painter:
     def describe(self) -> dict[str, Any]:
         """What a figure of these pictures has to name."""
         return {"style": _DESCRIPTION[self.style], "seed": self.seed}
+
+    @property
+    def source(self) -> str | None:
+        """What styles are drawn from, where that is one of two: the normal distribution, or those of the training.
+
+        Asked anew each time: an encoder remembers styles only from its first photos on. It is no part of
+        :meth:`describe`, since it is the model's own way, by which no figure but those of the styles has to be equal.
+        """
+        if self.style != "drawn":
+            return None
+        if drawer(self.generator, self.encoder) is not self.generator:
+            return "the styles of training photos that the encoder remembers"
+        return None if self.generator.style_dim is None else "the standard normal distribution"
 
     def varies(self, batch: Mapping[str, Any]) -> bool:
         """Whether the pictures of one map differ: whether there is a style that can be drawn."""

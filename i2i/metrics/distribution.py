@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,9 @@ class Distribution(Collected):
         self.collect(names, self._extractor[0](photo))
 
     def compute(self) -> dict[str, Tensor]:
-        """Scalars: ``fid``, ``kid`` and ``kid_deviation``, ``subset_size``, ``count``, and those of ``Manifolds``.
+        """Scalars ``fid``, ``kid``, ``kid_deviation``, ``subsets``, ``subset_size``, ``count``, those of ``Manifolds``.
+
+        The deviation is NaN where there is none.
 
         Raises:
             InputError: too few synthesised photos.
@@ -81,12 +84,13 @@ class Distribution(Collected):
         check_count(len(fake), "synthesised", self.neighbours)
         if self._real_gaussian is None:
             self._real_gaussian = Gaussian.from_features(self.real)
-        kid, deviation, size = kernel_distance(fake, self.real, self.subsets, self.subset_size, self.seed)
+        kernel = kernel_distance(fake, self.real, self.subsets, self.subset_size, self.seed)
         values = {
             "fid": frechet_distance(Gaussian.from_features(fake), self._real_gaussian),
-            "kid": kid,
-            "kid_deviation": deviation,
-            "subset_size": size,
+            "kid": kernel.mean,
+            "kid_deviation": math.nan if kernel.deviation is None else kernel.deviation,
+            "subsets": kernel.subsets,
+            "subset_size": kernel.size,
             "count": len(fake),
             **compare_manifolds(self.real, fake, self.neighbours)._asdict(),
         }
@@ -100,15 +104,13 @@ class Distribution(Collected):
         fid = dict(protocol)
         if min(count, len(self.real)) < FEW:
             fid["note"] = f"biased upwards: fewer than {FEW} photos; only compare with figures of the same counts"
-        kernel = {
-            "kernel": "(x·y / d + 1)³, unbiased",
-            "subsets": self.subsets,
-            "subset size": int(values["subset_size"]),
-            "seed": self.seed,
-        }
+        subsets, size, deviation = int(values["subsets"]), int(values["subset_size"]), values["kid_deviation"]
+        kernel = {"kernel": "(x·y / d + 1)³, unbiased", "subsets": subsets, "subset size": size}
+        if size < max(count, len(self.real)):  # else nothing is drawn
+            kernel["seed of the subsets"] = self.seed
         near = {"nearest neighbours": self.neighbours}
         return [
             Result("FID", values["fid"], fid, "lower"),
-            Result("KID", values["kid"], protocol | kernel, "lower", deviation=values["kid_deviation"]),
+            Result("KID", values["kid"], protocol | kernel, "lower", deviation=None if subsets == 1 else deviation),
             *(Result(name, values[name], protocol | near, "higher") for name in Manifolds._fields),
         ]

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from i2i.errors import InputError
+
+
+class KernelDistance(NamedTuple):
+    """The kernel distance of two sets.
+
+    Attributes:
+        mean: over the subsets.
+        deviation: the standard deviation over them; None where there is but one.
+        subsets: how many there were; 1 where they would all be the whole sets.
+        size: features that were drawn for each.
+    """
+
+    mean: float
+    deviation: float | None
+    subsets: int
+    size: int
 
 
 def polynomial_mmd(x: Tensor, y: Tensor) -> float:
@@ -29,9 +47,7 @@ def polynomial_mmd(x: Tensor, y: Tensor) -> float:
     return float(within - 2 * _kernel(x, y).mean())
 
 
-def kernel_distance(
-    x: Tensor, y: Tensor, subsets: int = 100, size: int = 1000, seed: int = 0
-) -> tuple[float, float, int]:
+def kernel_distance(x: Tensor, y: Tensor, subsets: int = 100, size: int = 1000, seed: int = 0) -> KernelDistance:
     """The mean and standard deviation of :func:`polynomial_mmd` over random subsets.
 
     Args:
@@ -40,9 +56,6 @@ def kernel_distance(
         subsets: how many are drawn.
         size: features in each, from both sets without repetition; at most as many as the smaller set has.
         seed: of the subsets. They are drawn by position, so sets in another order give other subsets.
-
-    Returns:
-        Mean, deviation, and the size that was possible.
 
     Raises:
         InputError: as :func:`polynomial_mmd`, or a value out of range.
@@ -58,7 +71,8 @@ def kernel_distance(
         drawn = [z[torch.randperm(len(z), generator=random)[:size]] for z in (x, y)]
         values.append(polynomial_mmd(*drawn))
     all_values = torch.tensor(values, dtype=torch.double)
-    return float(all_values.mean()), float(all_values.std(correction=0)), size
+    deviation = float(all_values.std(correction=0)) if subsets > 1 else None
+    return KernelDistance(float(all_values.mean()), deviation, subsets, size)
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

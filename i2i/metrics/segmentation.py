@@ -100,7 +100,7 @@ def indices_of(names: Sequence[str], wanted: Sequence[str], what: str) -> list[i
 
 
 class Segmentation(Metric):
-    """Collects the confusion matrix of a data set.
+    """Collects the confusion matrix of a data set, and how many photos it is of.
 
     Args:
         names: of the classes, in the order of the labels.
@@ -115,6 +115,7 @@ class Segmentation(Metric):
 
     full_state_update = False
     confusion: Tensor
+    photos: Tensor
 
     def __init__(
         self, names: Sequence[str], ignored: Sequence[str], about: Mapping[str, Any], labels: int | None = None
@@ -128,6 +129,7 @@ class Segmentation(Metric):
         self.labels = len(self.names) if labels is None else labels
         empty = torch.zeros(len(self.names) + 1, len(self.names) + 1, dtype=torch.long)
         self.add_state("confusion", empty, dist_reduce_fx="sum")
+        self.add_state("photos", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, labels: Tensor, predicted: Tensor) -> None:
         """Add maps (N, H, W) and readings (N, H, W), see :func:`confusion_matrix`; each photo must come once.
@@ -139,9 +141,10 @@ class Segmentation(Metric):
         if highest >= self.labels:
             raise InputError(f"label {highest} in the map does not fit the class table of {classes} classes")
         self.confusion += confusion_matrix(labels.clamp(max=classes), predicted, classes)
+        self.photos += len(labels)
 
-    def compute(self) -> Tensor:
-        """The confusion matrix of everything, (C + 1, C + 1).
+    def compute(self) -> tuple[Tensor, int]:
+        """The confusion matrix of everything, (C + 1, C + 1), and of how many photos it is.
 
         Raises:
             InputError: there is not a pixel of a class that counts.
@@ -149,11 +152,12 @@ class Segmentation(Metric):
         kept = [index for index in range(len(self.names)) if index not in self.ignored]
         if not self.confusion[kept].any():
             raise InputError("mIoU: no pixel of a class that counts was measured")
-        return self.confusion
+        return self.confusion, int(self.photos)
 
     def results(self) -> list[Result]:
         """mIoU with the IoU of each class, and the pixel accuracies without and with ignored classes, in percent."""
-        measured = scores(self.compute(), self.ignored)
+        confusion, photos = self.compute()
+        measured = scores(confusion, self.ignored)
         parts = {
             name: 100 * float(value)
             for index, (name, value) in enumerate(zip(self.names, measured.iou, strict=True))
@@ -163,6 +167,7 @@ class Segmentation(Metric):
             **self.about,
             "confusion matrix": "of the whole data set",
             "ignored classes": [self.names[index] for index in self.ignored],
+            "photos": photos,
             "classes averaged": int(torch.isfinite(measured.iou).sum()),
         }
         accuracy = {key: value for key, value in protocol.items() if key != "classes averaged"}

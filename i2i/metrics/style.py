@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,11 +41,13 @@ class StyleFidelity(Collected):
 
     Args:
         style_dim: numbers in a style.
+        about: what the styles are drawn from, for the protocol.
     """
 
-    def __init__(self, style_dim: int) -> None:
+    def __init__(self, style_dim: int, about: Mapping[str, Any]) -> None:
         super().__init__(width=2 * style_dim)
         self.style_dim = style_dim
+        self.about = dict(about)
 
     def update(self, given: Tensor, found: Tensor, names: Sequence[str]) -> None:
         """Add the styles (N, style_dim) that pictures were made with and the encoder's means for those pictures.
@@ -78,7 +81,7 @@ class StyleFidelity(Collected):
         values = self.compute()
         each = values["correlation"].reshape(-1)
         protocol = {
-            "styles": "drawn from the standard normal distribution, one a map",
+            **self.about,
             "found by": "the encoder's mean for the synthesised photo",
             "dimensions": self.style_dim,
             "photos": int(values["count"]),

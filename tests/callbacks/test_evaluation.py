@@ -16,7 +16,7 @@ import yaml
 from i2i.callbacks.evaluation import Evaluate, log_name
 from i2i.cli import main
 from i2i.errors import InputError
-from i2i.evaluation.measures import MEASURES
+from i2i.evaluation.choice import MEASURES
 from i2i.metrics.result import read_results
 
 ROOT = Path(__file__).resolve().parent.parent.parent

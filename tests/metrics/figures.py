@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from i2i.metrics.data_digest import DataDigest
 from i2i.metrics.distribution import Distribution
 from i2i.metrics.extractors import Extractor
 from i2i.metrics.segmentation import Segmentation
@@ -25,18 +26,21 @@ def figures(mine: range, twice: bool) -> list[dict[str, Any]]:
     extractor = Extractor(nn.Sequential(nn.AvgPool2d(8), nn.Flatten()), size=(16, 16))
     reference = torch.randn(9, 12, generator=random)
     distribution = Distribution(extractor, reference, {}, subsets=5, subset_size=4, neighbours=2)
-    similarity, segmentation, style = Similarity(), Segmentation(["a", "b", "c"], ["c"], {}), StyleFidelity(4)
+    similarity, segmentation, style = Similarity(), Segmentation(["a", "b", "c"], ["c"], {}), StyleFidelity(4, {})
+    data = DataDigest()
     for i in reversed(mine):
         one = slice(i, i + 1)
         segmentation.update(maps[one], read[one])
+        data.update({"name": names[one], "photo": real[one], "labels": maps[one]})
         style.update(given[one], found[one], names[one])
         similarity.update(photo[one], real[one], names[one])
         distribution.update(photo[one], names[one])
     if twice:  # a sampler that fills up the shares gives a photo to two processes
         similarity.update(photo[:1], real[:1], names[:1])
         distribution.update(photo[:1], names[:1])
+        data.update({"name": names[:1], "photo": real[:1], "labels": maps[:1]})
     metrics = (distribution, similarity, segmentation, style)
-    return [result.to_json() for metric in metrics for result in metric.results()]
+    return [{"data": data.compute()}, *(result.to_json() for metric in metrics for result in metric.results())]
 
 
 def of_two(rank: int) -> list[list[dict[str, Any]]]:

@@ -19,7 +19,7 @@ class Rows(Collected):
 
 def test_two_processes_give_the_figures_of_one() -> None:
     alone = figures(range(PHOTOS), twice=False)
-    assert len(alone) == 13
+    assert len(alone) == 14
     for uneven, one_idle in in_two_processes(of_two):
         assert uneven == alone
         assert one_idle == alone

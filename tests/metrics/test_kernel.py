@@ -42,10 +42,17 @@ def test_subsets_are_seeded_and_no_larger_than_the_sets() -> None:
     x, y = torch.randn(50, 4), torch.randn(30, 4)
     assert kernel_distance(x, y, subsets=5, size=10, seed=3) == kernel_distance(x, y, subsets=5, size=10, seed=3)
     assert kernel_distance(x, y, subsets=5, size=10, seed=3) != kernel_distance(x, y, subsets=5, size=10, seed=4)
-    assert kernel_distance(x, y)[2] == 30
-    mean, deviation, size = kernel_distance(x, x.flip(0) + 1, size=1000)
-    assert (deviation, size) == (0, 50)
-    assert mean == pytest.approx(polynomial_mmd(x, x + 1))
+    found = kernel_distance(x, y)
+    assert (found.subsets, found.size) == (100, 30)
+    assert found.deviation is not None and found.deviation > 0
+
+
+def test_whole_sets_are_one_subset_without_deviation() -> None:
+    x, y = torch.randn(50, 4), torch.randn(50, 4) + 1
+    whole = kernel_distance(x, y, size=1000)
+    assert (whole.subsets, whole.size, whole.deviation) == (1, 50, None)
+    assert whole.mean == pytest.approx(polynomial_mmd(x, y))
+    assert kernel_distance(x, y, subsets=1, size=10).deviation is None
 
 
 def test_what_cannot_be_measured_is_refused() -> None:

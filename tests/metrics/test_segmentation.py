@@ -64,6 +64,17 @@ def test_it_is_of_the_data_set_and_not_a_mean_over_photos() -> None:
     assert miou.protocol["ignored classes"] == ["void"]
 
 
+def test_the_protocol_says_of_how_many_photos() -> None:
+    metric = Segmentation(NAMES, ["void"], {})
+    labels = torch.zeros(3, 2, 2, dtype=torch.long)
+    for part in (labels[:2], labels[2:]):
+        metric.update(part, part)
+    assert [result.protocol["photos"] for result in metric.results()] == [3, 3, 3]
+    metric.reset()
+    metric.update(labels, labels)
+    assert metric.results()[0].protocol["photos"] == 3
+
+
 def test_the_two_accuracies_differ_by_what_is_ignored() -> None:
     labels = torch.tensor([[[0, 0, 3, 3]]])
     read = torch.tensor([[[0, 1, 0, 1]]])

@@ -29,7 +29,7 @@ def test_explained_variance_is_one_minus_the_share_of_the_error() -> None:
 
 
 def test_the_figures_of_a_half_collapsed_style() -> None:
-    metric = StyleFidelity(2)
+    metric = StyleFidelity(2, {"styles": "drawn"})
     given = torch.randn(200, 2)
     found = torch.stack([0.5 * given[:, 0], torch.full((200,), 0.1)], dim=1)
     for i in range(0, 200, 50):
@@ -37,13 +37,14 @@ def test_the_figures_of_a_half_collapsed_style() -> None:
     mean, explained = metric.results()
     assert list(mean.parts.values()) == pytest.approx([1, 0])
     assert mean.value == pytest.approx(0.5)
+    assert mean.protocol["styles"] == "drawn" and mean.protocol["photos"] == 200
     spread = given.var(dim=0, correction=0)
     error = 0.25 * given[:, 0].square().mean() + (given[:, 1] - 0.1).square().mean()
     assert explained.value == pytest.approx(float(1 - error / spread.sum()), rel=1e-5)
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    metric = StyleFidelity(2)
+    metric = StyleFidelity(2, {})
     with pytest.raises(InputError, match=r"expected \(N, 2\) twice"):
         metric.update(torch.zeros(1, 3), torch.zeros(1, 3), ["a"])
     metric.update(torch.zeros(1, 2), torch.zeros(1, 2), ["a"])
